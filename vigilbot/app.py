@@ -1,0 +1,294 @@
+"""The composition root: names every concrete part and puts one bot together.
+
+Only this module reads Settings; everything else gets plain values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from vigilbot.autonomy.gate import Gate
+from vigilbot.bot import Bot, BotRules
+from vigilbot.delivery import Delivery
+from vigilbot.domain import Event
+from vigilbot.domain import Gate as Start
+from vigilbot.engines.extractive import ExtractiveEngine
+from vigilbot.knowledge import Knowledge
+from vigilbot.learning.answered import Answered
+from vigilbot.learning.lessons import Lessons
+from vigilbot.learning.reviewer import Reviewer
+from vigilbot.learning.standing import Standing
+from vigilbot.learning.unanswered import Unanswered
+from vigilbot.ledger import Ledger
+from vigilbot.oncalls import OnCallRules, OnCalls
+from vigilbot.pipeline import Pipeline
+from vigilbot.pipeline.dedup import Dedup
+from vigilbot.pipeline.recheck import Recheck
+from vigilbot.pipeline.rerank import EvidenceReranker
+from vigilbot.pipeline.retrieve import Retriever
+from vigilbot.ports import Clock, Embedder, Engine, Platform, Row, VectorIndex
+from vigilbot.replies import acknowledges, confirms
+from vigilbot.roles import Roles, Roster
+from vigilbot.settings import Settings
+from vigilbot.stores.migrations import bundled
+from vigilbot.stores.sqlite import SqliteDatabase
+
+LEDGER = "ledger.db"
+INDEX = "index"
+PUBLIC = "public"
+SHARED = "shared"
+"""The space all internal public channels share, and the one for what was promoted to everybody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """A running bot and the parts a driver or a command also needs."""
+
+    bot: Bot
+    ledger: Ledger
+    knowledge: Knowledge
+    embedder: Embedder
+    roles: Roles
+
+
+def roster(settings: Settings, *, peers_are_analysts: bool | None = None) -> Roster:
+    known = settings.roles
+    peers = known.peers_are_analysts if peers_are_analysts is None else peers_are_analysts
+    return Roster(
+        analysts=frozenset(known.analysts),
+        customers=frozenset(known.customers),
+        operators=frozenset(known.operators),
+        analyst_groups=frozenset(known.analyst_groups),
+        analyst_titles=known.analyst_titles,
+        author_is_customer=known.author_is_customer,
+        peers_are_analysts=peers,
+    )
+
+
+def space_of(event: Event, *, everywhere: str) -> str:
+    """The knowledge space of an event's channel (reliability, promise 7)."""
+    if everywhere:
+        return everywhere
+    if event.channel_external or event.channel_private:
+        return f"channel:{event.channel}"
+    return PUBLIC
+
+
+def spaces_of(channel: Row) -> tuple[str, ...]:
+    """The spaces whose knowledge may answer in a channel.
+
+    An external channel sees its own and what was promoted; an internal private one sees the
+    internal public space too; nobody sees another's private space.
+    """
+    own = str(channel["space"])
+    if channel["private"] and not channel["external"]:
+        return tuple(dict.fromkeys((own, PUBLIC, SHARED)))
+    return tuple(dict.fromkeys((own, SHARED)))
+
+
+async def open_ledger(folder: Path, *, durable: bool = True) -> Ledger:
+    """The ledger in a data folder, made when missing. Raises BadLedger."""
+    return Ledger(await SqliteDatabase.open(folder / LEDGER, migrations=bundled(), durable=durable))
+
+
+async def open_embedder(settings: Settings) -> Embedder:
+    """The configured embedding model, loaded. Raises BadSettings."""
+    from vigilbot.providers.embedder import open_embedder as opened  # heavy: torch comes with it
+
+    return await opened(model=settings.embedder.model, path=settings.embedder.path)
+
+
+@asynccontextmanager
+async def open_index(settings: Settings, folder: Path) -> AsyncIterator[VectorIndex]:
+    """Exact search over the ledger's vectors; beside it, from a size on, a generation of Chroma."""
+    from vigilbot.stores.exact import ExactIndex
+
+    if settings.retrieval.index == "exact":
+        yield ExactIndex()
+        return
+    from vigilbot.stores.chroma import ChromaIndex
+    from vigilbot.stores.generational import GenerationalIndex
+
+    async def generation(content: str) -> ChromaIndex:
+        return await ChromaIndex.open(folder / INDEX, content=content)
+
+    index = GenerationalIndex(
+        exact=ExactIndex(), open_generation=generation, chroma_from=settings.retrieval.chroma_from
+    )
+    upkeep = asyncio.create_task(index.maintain())
+    try:
+        yield index
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+        await index.close()
+
+
+def engine_of(settings: Settings, embedder: Embedder) -> ExtractiveEngine:
+    return ExtractiveEngine(
+        embedder=embedder,
+        theta=theta_of(settings, embedder),
+        identify_threshold=settings.identify.threshold,
+        refuse_below=settings.answer.refuse,
+    )
+
+
+def theta_of(settings: Settings, embedder: Embedder) -> float:
+    """The deduplication threshold of this embedding model; the paper's 0.7 when none is calibrated."""
+    return settings.dedup.theta.get(embedder.model, 0.7)
+
+
+@asynccontextmanager
+async def assembled(
+    settings: Settings,
+    *,
+    platform: Platform,
+    clock: Clock,
+    folder: Path,
+    embedder: Embedder | None = None,
+    engine: Engine | None = None,
+    ledger: Ledger | None = None,
+    start: Start | None = None,
+    latency: timedelta = timedelta(0),
+    durable: bool = True,
+    peers_are_analysts: bool | None = None,
+) -> AsyncIterator[Parts]:
+    """One bot on the ledger in ``folder``, closed cleanly on the way out.
+
+    What is given instead of opened here (embedder, engine, ledger) takes the configured part's place.
+    """
+    async with AsyncExitStack() as stack:
+        ledger = ledger or await open_ledger(folder, durable=durable)
+        stack.push_async_callback(ledger.close)
+        await ledger.chats.release_all()
+        model = embedder or await open_embedder(settings)
+        index = await stack.enter_async_context(open_index(settings, folder))
+        theta = theta_of(settings, model)
+        knowledge = Knowledge(ledger=ledger, embedder=model, index=index, clock=clock, theta=theta)
+        await knowledge.load()
+        engine = engine or engine_of(settings, model)
+        roles = Roles(roster(settings, peers_are_analysts=peers_are_analysts))
+        bot = _bot(
+            settings,
+            ledger=ledger,
+            knowledge=knowledge,
+            embedder=model,
+            engine=engine,
+            roles=roles,
+            platform=platform,
+            clock=clock,
+            start=start or settings.oncall.opens,
+            latency=latency,
+        )
+        yield Parts(bot=bot, ledger=ledger, knowledge=knowledge, embedder=model, roles=roles)
+
+
+def _bot(
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    knowledge: Knowledge,
+    embedder: Embedder,
+    engine: Engine,
+    roles: Roles,
+    platform: Platform,
+    clock: Clock,
+    start: Start,
+    latency: timedelta,
+) -> Bot:
+    recheck = Recheck(embedder=embedder)
+    dedup = Dedup(embedder=embedder, theta=theta_of(settings, embedder))
+    retriever = Retriever(knowledge=knowledge, embedder=embedder, candidates=settings.retrieval.candidates)
+    post = settings.answer.post
+    return Bot(
+        ledger=ledger,
+        oncalls=OnCalls(
+            ledger=ledger,
+            roles=roles,
+            rules=_oncall_rules(settings, start),
+            space_of=lambda event: space_of(event, everywhere=settings.scope.space),
+            acknowledges=acknowledges,
+            confirms=confirms,
+        ),
+        roles=roles,
+        pipeline=Pipeline(
+            engine=engine,
+            retriever=retriever,
+            reranker=EvidenceReranker(embedder=embedder),
+            dedup=dedup,
+            recheck=recheck,
+        ),
+        gate=Gate(
+            threshold=engine.post_threshold if post is None else post,
+            per_oncall=settings.cards.per_oncall,
+        ),
+        knowledge=knowledge,
+        lessons=_lessons(settings, ledger=ledger, knowledge=knowledge, engine=engine, clock=clock),
+        standing=Standing(
+            ledger=ledger,
+            knowledge=knowledge,
+            embedder=embedder,
+            clock=clock,
+            max_age=timedelta(seconds=settings.standing.max_age if settings.standing.enabled else 0),
+            similarity=settings.standing.similarity,
+            spaces_of=spaces_of,
+        ),
+        delivery=Delivery(
+            ledger=ledger,
+            platform=platform,
+            recheck=recheck,
+            embedder=embedder,
+            clock=clock,
+            learn_delay=timedelta(seconds=settings.learn.delay),
+            review_quiet=timedelta(seconds=settings.review.quiet),
+        ),
+        clock=clock,
+        rules=BotRules(
+            card_gap=timedelta(seconds=settings.cards.gap),
+            stale=timedelta(seconds=settings.cards.stale),
+            scope=settings.scope.statement,
+            mode_internal=settings.mode.internal,
+            mode_external=settings.mode.external,
+            latency=latency,
+        ),
+        spaces_of=spaces_of,
+    )
+
+
+def _oncall_rules(settings: Settings, start: Start) -> OnCallRules:
+    known = settings.oncall
+    return OnCallRules(
+        unit=known.unit,
+        gate=start,
+        grace=timedelta(seconds=known.grace),
+        burst=timedelta(seconds=known.burst),
+        ack_hold=timedelta(seconds=known.ack_hold),
+        inactivity=timedelta(seconds=known.inactivity),
+        reopen=timedelta(seconds=known.reopen),
+        learn_delay=timedelta(seconds=settings.learn.delay),
+        close_reactions=frozenset(known.close_reactions),
+    )
+
+
+def _lessons(
+    settings: Settings, *, ledger: Ledger, knowledge: Knowledge, engine: Engine, clock: Clock
+) -> Lessons:
+    return Lessons(
+        ledger=ledger,
+        knowledge=knowledge,
+        answered=Answered(ledger=ledger, knowledge=knowledge, clock=clock),
+        unanswered=Unanswered(
+            engine=engine, ledger=ledger, knowledge=knowledge, attempts=settings.learn.attempts
+        ),
+        reviewer=Reviewer(
+            engine=engine, ledger=ledger, knowledge=knowledge, clock=clock, attempts=settings.review.attempts
+        ),
+        clock=clock,
+        delay=timedelta(seconds=settings.learn.delay),
+        quiet=timedelta(seconds=settings.review.quiet),
+    )

@@ -1,0 +1,1 @@
+"""How far the bot may go with an answer (selective autonomy, stages)."""

@@ -1,0 +1,129 @@
+"""``vigilbot doctor``: is everything there that the bot needs, and how to mend what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vigilbot.cli.options import config_file, installation, settings_of
+from vigilbot.errors import BadSettings
+
+if TYPE_CHECKING:
+    from vigilbot.doctor import Check, Premises
+    from vigilbot.settings import Settings
+
+UNUSABLE = 2
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
+@installation
+def doctor(as_json: bool, config: Path | None, data: Path | None) -> None:
+    """Check everything the bot needs, and say how to mend what is not right.
+
+    Nothing is created or changed, and a running bot is not disturbed. Exit code: 0 when nothing
+    failed (warnings are no failures), 1 when a check failed, 2 when the configuration cannot be used.
+    """
+    from vigilbot.doctor import Check, Status, examine
+
+    try:
+        settings = settings_of(config, data)
+    except BadSettings as error:
+        place = f"{error.place}: " if error.place else ""
+        failed = Check(
+            name="configuration", status=Status.FAILED, found=f"{place}{error.problem}", remedy=error.remedy
+        )
+        _tell([failed], as_json=as_json)
+        raise click.exceptions.Exit(UNUSABLE) from error
+    used = config_file(config)
+    found = str(used) if used else "no file, every setting at its default"
+    variables = [name for name in os.environ if name.startswith("VIGILBOT_") and name != "VIGILBOT_DATA"]
+    if variables:
+        found += f"; from the environment: {', '.join(sorted(variables))}"
+    first = Check(name="configuration", status=Status.OK, found=found)
+
+    async def act() -> list[Check]:
+        checks = [first]
+        _show(first, as_json=as_json)
+        async for check in examine(_premises(settings)):
+            checks.append(check)
+            _show(check, as_json=as_json)
+        return checks
+
+    checks = asyncio.run(act())
+    if as_json:
+        _tell(checks, as_json=True)
+    failed_ones = sum(check.status is Status.FAILED for check in checks)
+    if failed_ones:
+        raise click.exceptions.Exit(1)
+
+
+def _premises(settings: Settings) -> Premises:
+    from vigilbot.app import LEDGER, engine_of, open_embedder
+    from vigilbot.doctor import Premises
+    from vigilbot.stores.inspection import inspect_ledger
+    from vigilbot.stores.migrations import bundled
+
+    ledger = settings.data.dir / LEDGER
+    newest = max((migration.number for migration in bundled()), default=0)
+    return Premises(
+        prompts=settings.prompts.dir,
+        data=settings.data.dir,
+        ledger=ledger,
+        newest_schema=newest,
+        look=lambda: inspect_ledger(ledger, known=newest),
+        open_embedder=lambda: open_embedder(settings),
+        make_engine=lambda embedder: engine_of(settings, embedder),
+        generation=None
+        if settings.retrieval.index == "exact"
+        else lambda model: _generation(settings.data.dir, model=model),
+        environ=os.environ,
+    )
+
+
+async def _generation(folder: Path, *, model: str) -> str:
+    """The state of the index's files, as ``doctor.Premises.generation`` wants it."""
+    import numpy as np
+
+    from vigilbot.app import INDEX, LEDGER
+    from vigilbot.knowledge.search import index_space
+    from vigilbot.ledger.rows import blob_vector
+    from vigilbot.stores.chroma import generation_state
+    from vigilbot.stores.exact import ExactIndex
+    from vigilbot.stores.inspection import read_vectors
+
+    exact = ExactIndex()
+    rows = read_vectors(folder / LEDGER, model=model)
+    if rows:
+        vectors = np.stack([blob_vector(vector) for *_, vector in rows])
+        spaces = [index_space(tenant, space) for _, tenant, space, _ in rows]
+        await exact.put([key for key, *_ in rows], spaces, vectors)
+    content = await exact.digest()
+    return await asyncio.to_thread(generation_state, folder / INDEX, content=content)
+
+
+def _show(check: Check, *, as_json: bool) -> None:
+    if as_json:
+        return
+    from vigilbot.text import clean
+
+    status = click.style(f"{check.status.value:<8}", fg=COLOURS[check.status.value])
+    click.echo(f"{status} {check.name:<16} {' '.join(clean(check.found).split())}")
+    if check.remedy:
+        click.echo(f"{'':25} to mend: {' '.join(clean(check.remedy).split())}")
+
+
+def _tell(checks: list[Check], *, as_json: bool) -> None:
+    if not as_json:
+        for check in checks:
+            _show(check, as_json=False)
+        return
+    counts = {status: sum(check.status.value == status for check in checks) for status in COLOURS}
+    click.echo(json.dumps({**counts, "checks": [asdict(check) for check in checks]}, indent=2))

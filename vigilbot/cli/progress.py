@@ -1,0 +1,46 @@
+"""Progress of long work on standard error: a bar with the time left, or a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+EVERY = 10.0  # seconds between two lines where there is no terminal
+
+
+class TerminalProgress:
+    """Drawn where somebody looks; where output is a file, a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+
+    @contextmanager
+    def phase(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        if not self._console.is_terminal:
+            yield _lines(title, total)
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda n: bar.advance(task, n)
+
+
+def _lines(title: str, total: int) -> Callable[[int], None]:
+    began = last = time.monotonic()
+    done = 0
+
+    def step(n: int) -> None:
+        nonlocal done, last
+        done += n
+        now = time.monotonic()
+        if now - last >= EVERY and done:
+            last = now
+            left = (now - began) / done * (total - done)
+            sys.stderr.write(f"{title}: {done} of {total}, about {left:.0f} s left\n")
+
+    return step

@@ -1,0 +1,143 @@
+"""``vigilbot replay``: what the bot would have done on a team's own history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from vigilbot.errors import BadInput
+
+ROW = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("export", type=ROW)
+@click.option(
+    "--gold", type=ROW, help="Known resolving documents (JSON Lines); only scores, changes nothing."
+)
+@click.option("--labels", type=ROW, help="Labelled on-calls (JSON Lines); only scores, changes nothing.")
+@click.option("--engine", type=click.Choice(["extractive"]), help="The engine; default: the configured one.")
+@click.option(
+    "--start",
+    type=click.Choice(["analyst_joined", "immediately"]),
+    help="When an on-call's action cycle starts; default: the configured gate.",
+)
+@click.option("--config", type=ROW, help="Configuration file; default: config/vigilbot.yaml if it exists.")
+@click.option("--channel", "channels", multiple=True, help="Only this channel, by name or id; repeatable.")
+@click.option("--limit", type=int, help="Only the first so many conversations.")
+@click.option(
+    "--latency",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Virtual seconds one run takes.",
+)
+@click.option("--keep", type=ROW, help="New folder for the ledger: start the bot with it, already warm.")
+@click.option("--json", "json_file", type=ROW, help="Also write the figures to this file.")
+def replay(
+    export: Path,
+    gold: Path | None,
+    labels: Path | None,
+    engine: str | None,
+    start: str | None,
+    config: Path | None,
+    channels: tuple[str, ...],
+    limit: int | None,
+    latency: float,
+    keep: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Live through EXPORT, a Slack export (zip or folder), as if the bot had been there.
+
+    The bot starts knowing nothing and lives through the history in time order on a simulated clock:
+    what it would have posted and when, how long before the human, what it learned, what was wrong.
+    Nothing leaves this machine.
+    """
+    from rich.console import Console
+
+    from vigilbot.cli.progress import TerminalProgress
+    from vigilbot.domain import Gate
+    from vigilbot.evals.gold import match_gold, match_labels, read_gold, read_labels
+    from vigilbot.evals.replay_report import replay_report
+    from vigilbot.evals.replay_terminal import print_report
+    from vigilbot.platforms.replay import read_export
+    from vigilbot.replay import replay as live
+    from vigilbot.settings import load
+
+    settings = load(config)
+    if engine:
+        settings = replace(settings, engine=replace(settings.engine, kind=engine))
+    _writable(json_file)
+    read = read_export(export, channels=channels, limit=limit)
+    known_gold = match_gold(read_gold(gold), read) if gold else None
+    known_labels = match_labels(read_labels(labels), read) if labels else None
+    resolutions = {
+        where: case.resolution_at for where, case in (known_gold.by_thread() if known_gold else {}).items()
+    }
+    with _folder(keep) as folder:
+        done = asyncio.run(
+            live(
+                read,
+                settings=settings,
+                folder=folder,
+                progress=TerminalProgress(),
+                start=Gate(start) if start else None,
+                latency=timedelta(seconds=latency),
+                resolutions=resolutions,
+            )
+        )
+    records = replace(done.records, warnings=(*done.records.warnings, *done.remarks))
+    report = replay_report(records, gold=known_gold, labels=known_labels)
+    print_report(report, Console())
+    if json_file is not None:
+        _write(json_file, json.dumps(report.figures, indent=2, ensure_ascii=False) + "\n")
+        click.echo(f"Figures: {json_file}")
+    if keep is not None:
+        click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
+
+
+def _writable(path: Path | None) -> None:
+    """Says so before an hour of work if its result could not be written."""
+    if path is None:
+        return
+    parent = path.parent
+    if path.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise BadInput(
+            "cannot be written", place=str(path), remedy="Name a file in a folder you may write to"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """A folder for the ledger: thrown away, or moved to ``keep`` when everything succeeded."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="vigilbot-replay-") as name:
+            yield Path(name)
+        return
+    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise BadInput("exists already", place=str(keep), remedy="Name a new folder for --keep")
+    if not keep.parent.is_dir() or not os.access(keep.parent, os.W_OK):
+        raise BadInput("cannot be made", place=str(keep), remedy="Name a folder where you may write")
+    with tempfile.TemporaryDirectory(prefix=f".{keep.name}-", dir=keep.parent) as name:
+        inner = Path(name) / "data"
+        inner.mkdir()
+        yield inner
+        if keep.exists():
+            keep.rmdir()
+        inner.rename(keep)

@@ -1,0 +1,144 @@
+"""Delivery of a decided card: re-check, post, mark; and keeping the posted card true."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from vigilbot.domain import DeliveryState, OnCallState, Outcome, QuestionState
+from vigilbot.errors import PlatformError
+from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.ledger.rows import moment, stamp, to_question
+from vigilbot.pipeline import helpers_since
+from vigilbot.pipeline.recheck import Recheck
+from vigilbot.ports import Clock, Embedder, Platform, Row, Statement
+from vigilbot.showing import card_of
+
+log = logging.getLogger("vigilbot")
+
+SEND_TRIES = 6
+
+
+class Delivery:
+    """``learn_delay`` and ``review_quiet`` say when a beaten or posted answer is learned from."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        platform: Platform,
+        recheck: Recheck,
+        embedder: Embedder,
+        clock: Clock,
+        learn_delay: timedelta,
+        review_quiet: timedelta,
+    ) -> None:
+        self._ledger = ledger
+        self._platform = platform
+        self._recheck = recheck
+        self._embedder = embedder
+        self._clock = clock
+        self._learn_delay = learn_delay
+        self._review_quiet = review_quiet
+
+    async def deliver(self, delivery: Row) -> None:
+        """Re-check against the ledger, then post, then mark. The same after a restart."""
+        now = self._clock.now()
+        answer = await self._ledger.runs.answer(delivery["answer"])
+        oncall = await self._ledger.chats.oncall_row(delivery["oncall"])
+        if answer is None or oncall is None:
+            await self._ledger.write(
+                Runs.end_delivery(delivery["key"], DeliveryState.SKIPPED, error="row gone")
+            )
+            return
+        stopped = await self._stopped(delivery, answer, oncall, now)
+        if stopped is not None:
+            await self._ledger.write(*stopped)
+            return
+        card = await card_of(self._ledger, answer, audience=delivery["audience"])
+        try:
+            ts = await self._platform.post(
+                tenant=oncall["tenant"],
+                channel=oncall["channel"],
+                thread=oncall["thread"],
+                card=card,
+                key=delivery["key"],
+            )
+        except PlatformError as error:
+            await self._not_sent(delivery, error, now)
+            return
+        await self._ledger.write(
+            Runs.change_delivery(
+                delivery["key"], state=DeliveryState.SENT.value, sent_at=stamp(self._clock.now()), ts=ts
+            ),
+            Runs.change_question(answer["question"], state=QuestionState.ANSWERED.value),
+            Chats.change_oncall(oncall["id"], learn_at=self._review_due(oncall, now)),
+        )
+
+    def _review_due(self, oncall: Row, now: datetime) -> str:
+        due = stamp(now + self._review_quiet)
+        return min(oncall["learn_at"], due) if oncall["learn_at"] else due
+
+    async def _stopped(
+        self, delivery: Row, answer: Row, oncall: Row, now: datetime
+    ) -> list[Statement] | None:
+        """Why the card may no longer go out, as statements; None when it may."""
+        key = delivery["key"]
+        if moment(delivery["stale_at"]) < now:
+            return [
+                Runs.end_delivery(key, DeliveryState.SKIPPED, error="stale"),
+                Runs.set_outcome(answer["id"], Outcome.ENVIRONMENT, at=now),
+            ]
+        if oncall["quiet"] or oncall["state"] != OnCallState.OPEN:
+            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the on-call is closed or quiet")]
+        question = await self._ledger.runs.question(answer["question"])
+        if question is None or question["state"] == QuestionState.RESOLVED:
+            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the question is resolved")]
+        dialogue = await self._ledger.chats.dialogue(oncall["id"])
+        asked = to_question(question)
+        if not {m.id for m in dialogue.messages}.intersection(asked.message_ids):
+            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the question was deleted")]
+        [vector] = await self._embedder.embed([asked.text])
+        human = await self._recheck.addressed(asked, vector, helpers_since(dialogue, asked))
+        if human is None:
+            return None
+        return [
+            Runs.end_delivery(key, DeliveryState.BEATEN_BY_HUMAN, error=f"answered by {human.id}"),
+            Runs.set_outcome(answer["id"], Outcome.BEATEN, at=now),
+            Chats.change_oncall(oncall["id"], learn_at=oncall["learn_at"] or stamp(now + self._learn_delay)),
+        ]
+
+    async def _not_sent(self, delivery: Row, error: PlatformError, now: datetime) -> None:
+        tries = delivery["attempts"] + 1
+        log.warning("card %s was not sent (try %d): %s", delivery["key"], tries, error)
+        if tries >= SEND_TRIES:
+            await self._ledger.write(
+                Runs.end_delivery(delivery["key"], DeliveryState.SKIPPED, error=str(error)),
+                Runs.set_outcome(delivery["answer"], Outcome.ENVIRONMENT, at=now),
+            )
+            return
+        await self._ledger.write(
+            Runs.change_delivery(
+                delivery["key"],
+                attempts=tries,
+                due_at=stamp(now + timedelta(seconds=2**tries)),
+                last_error=str(error)[:500],
+            )
+        )
+
+    async def show_accepted(self, answer_id: str) -> None:
+        """The card says who accepted it. It is only a picture of the ledger: a failure loses nothing."""
+        delivery = await self._ledger.runs.delivery(answer=answer_id)
+        answer = await self._ledger.runs.answer(answer_id)
+        oncall = await self._ledger.chats.oncall(answer["oncall"]) if answer else None
+        if delivery is None or answer is None or oncall is None or delivery["state"] != DeliveryState.SENT:
+            return
+        card = await card_of(
+            self._ledger, answer, audience=delivery["audience"], accepted_by=delivery["accepted_by"]
+        )
+        try:
+            await self._platform.update(
+                tenant=oncall.tenant, channel=oncall.channel, ts=delivery["ts"], card=card
+            )
+        except PlatformError as error:
+            log.warning("the card %s could not be updated: %s", delivery["key"], error)

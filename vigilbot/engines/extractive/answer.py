@@ -1,0 +1,149 @@
+# ruff: noqa: RUF001 - sentences in many languages
+"""Answering without a language model (Vigil 3.1.3): the words an analyst gave for the same trouble.
+
+Nothing is composed. The best supported resolution's answer is trimmed to what helps anyone and cited;
+when its evidence is weak, its language foreign or its words meant for one person, the answer is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vigilbot.conflicts import conflict
+from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
+from vigilbot.engines.extractive.confidence import Confidence, evidence, features, shipped
+from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general
+from vigilbot.sameness import differs
+from vigilbot.text import canonical_url, language, links, shorten, tokens
+
+DOUBTED = 0.3  # factor of the confidence when negation or a number tells two like questions apart
+LIKE = 0.95  # likeness of questions from which such a difference is the point of the question
+TELLING = 5  # words without which two equal questions may mean different things
+SHORT = 30  # words up to which a question is short enough to turn on one of them
+
+# What is said when the document helps but the words around it do not.
+_SEE = {
+    "en": "This resolved similar cases: {cite}",
+    "de": "Das hat in ähnlichen Fällen geholfen: {cite}",
+    "fr": "Ceci a résolu des cas similaires : {cite}",
+    "es": "Esto resolvió casos similares: {cite}",
+    "pt": "Isto resolveu casos semelhantes: {cite}",
+    "it": "Questo ha risolto casi simili: {cite}",
+    "nl": "Dit loste vergelijkbare gevallen op: {cite}",
+    "sv": "Det här löste liknande fall: {cite}",
+    "pl": "To pomogło w podobnych przypadkach: {cite}",
+    "ru": "Это помогло в похожих случаях: {cite}",
+    "uk": "Це допомогло в схожих випадках: {cite}",
+    "tr": "Bu, benzer durumları çözdü: {cite}",
+    "ja": "同様の問題はこちらで解決しました: {cite}",
+    "zh": "类似的问题通过以下内容得到解决：{cite}",
+    "ko": "비슷한 사례가 다음 자료로 해결되었습니다: {cite}",
+}
+
+
+class Answerer:
+    """``model`` names the embedding model whose coefficients apply; ``refuse`` replaces their threshold."""
+
+    def __init__(
+        self, *, model: str, coefficients: Confidence | None = None, refuse: float | None = None
+    ) -> None:
+        known = coefficients or shipped()
+        self._votes, self._near = known.of(model), known.near
+        self._refuse = known.refuse if refuse is None else refuse
+        self.post_threshold = known.post
+
+    async def answer(self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]) -> Answer:
+        """From passages in the reranker's order. A refusal keeps confidence and features, for the record."""
+        if not passages:
+            return Answer(text="", passages=(), confidence=0.0, reason="nothing is known about this")
+        first = passages[0]
+        found = evidence(first)
+        confidence = self._votes.probability(features(found))
+        if len(tokens(question.text)) >= TELLING and "nearest" in found:
+            confidence = max(confidence, self._near.probability(found))
+        if another := _another(question.text, first):
+            found["clash"] = 1.0
+            reason = f"the known case is about another {another}"
+            return Answer(text="", passages=(), confidence=0.0, features=found, reason=reason)
+        if turned := _turned(question.text, first):
+            confidence *= DOUBTED
+            found["clash"] = 1.0
+        if confidence < self._refuse:
+            reason = f"the evidence is too weak{f' ({turned} differs)' if turned else ''}"
+            return Answer(text="", passages=(), confidence=confidence, features=found, reason=reason)
+        worded = _worded(question.text, _voices(first, passages))
+        if worded is None:
+            return Answer(
+                text="",
+                passages=(),
+                confidence=confidence,
+                features=found,
+                reason="what resolved this before was said to one person, or in another language",
+            )
+        text, passage = worded
+        return Answer(text=text, passages=(passage,), confidence=confidence, features=found)
+
+
+def _another(asked: str, passage: Passage) -> str:
+    """The family of names (error codes, versions, models) in which the known case names another one."""
+    entry = passage.entry
+    if entry.kind is not PassageKind.QA:
+        return ""
+    return conflict(asked, f"{entry.question}\n{entry.precondition}")
+
+
+def _turned(asked: str, passage: Passage) -> str:
+    """What turns two short and like questions into different ones, such as a negation; or ""."""
+    known = passage.entry.question
+    if passage.evidence.get("alike", 0.0) < LIKE or max(len(tokens(asked)), len(tokens(known))) > SHORT:
+        return ""
+    found = differs(asked, known)
+    return "" if found == "url" else found
+
+
+def _voices(first: Passage, passages: Sequence[Passage]) -> list[Passage]:
+    """The passages that lead to the same document, the best first; without a document the first alone."""
+    wanted = next((canonical_url(c.url) for c in first.entry.citations if c.url), "")
+    if not wanted:
+        return [first]
+    same = [p for p in passages if any(canonical_url(c.url) == wanted for c in p.entry.citations)]
+    return [first, *(p for p in same if p.entry.id != first.entry.id)]
+
+
+def _worded(asked: str, voices: Sequence[Passage]) -> tuple[str, Passage] | None:
+    """The text and the passage it quotes, in the question's language; None when nothing can be said."""
+    spoken = language(asked)
+    for passage in voices[:5]:
+        answer = passage.entry.answer
+        text = _text(answer, asked, passage)
+        if text and _understood(spoken, language(_prose(answer))):
+            return text, passage
+    first = voices[0]
+    if not any(c.url for c in first.entry.citations):
+        return None
+    return _SEE.get(spoken, "{cite}" if spoken else _SEE["en"]).format(cite="[1]"), first
+
+
+def _understood(asked: str, answered: str) -> bool:
+    return not asked or not answered or asked == answered
+
+
+def _prose(text: str) -> str:
+    for link in links(text[:4000]):
+        text = text.replace(link, " ")
+    return text
+
+
+def _text(answer: str, asked: str, passage: Passage) -> str:
+    """The answer's words with markers, or "" when too little of it helps anyone."""
+    kept = chosen(general(answer), asked)
+    url = next((c.url for c in passage.entry.citations if c.url), "")
+    linked = (
+        any(canonical_url(link) == canonical_url(url) for s in kept for link in links(s)) if url else False
+    )
+    if not kept or (url and links(answer) and not linked):
+        return ""
+    body = "\n".join(kept) if any("```" in s for s in kept) else " ".join(kept)
+    if len(body) > 2 * SHOWN:
+        body = shorten(body, 2 * SHOWN)
+    return cited(body, url, "[1]")

@@ -1,0 +1,55 @@
+"""One answer from the messages in which an analyst resolved a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from vigilbot import phrases, replies
+from vigilbot.domain import Message
+from vigilbot.engines.extractive.wording import general
+from vigilbot.text import clean, fold, links, sentences
+
+_LONGEST = 2400  # characters of an answer
+_READ = 4000  # of one message
+_MENTION = re.compile(r"(?<![\w/.`])@[\w][\w.\-]{0,60}[,:]?\s?")
+
+
+def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
+    """The messages as one text, in order, without greeting, signature, names and questions back.
+
+    "" when nothing of substance is left.
+    """
+    parts: list[str] = []
+    for message in messages:
+        text = _MENTION.sub(" ", clean(message.text[:_READ]))
+        kept = general(text) or _light(text)
+        piece = _without_name("\n".join(kept) if "```" in text else " ".join(kept), customer)
+        if piece and piece not in parts:
+            parts.append(piece)
+    answer = "\n".join(parts).strip()
+    return answer[:_LONGEST].rsplit(" ", 1)[0] if len(answer) > _LONGEST else answer
+
+
+def _light(text: str) -> list[str]:
+    """A short answer ("Definitely.", "in `info.rkt`") says enough beside its question."""
+    kept = []
+    for sentence in sentences(text):
+        rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", fold(sentence))).strip()
+        if not rest or replies.is_small_talk(sentence):
+            continue
+        private = replies.is_private(sentence) and not links(sentence)
+        if not private and not replies.asks_back(sentence) and not replies.knows_nothing(sentence):
+            kept.append(" ".join(sentence.split()))
+    return kept
+
+
+def _without_name(text: str, customer: str) -> str:
+    """The text without the customer's name where it is an address ("Sure, Ann, ...")."""
+    name = customer.strip().split()[0] if customer.strip() else ""
+    if len(name) < 3 or not name.isalpha():
+        return text.strip()
+    address = re.compile(
+        rf"(?:^|(?<=[.!?,\n]))\s*{re.escape(name)}\s*[,!.:]\s*|,\s*{re.escape(name)}(?=[,.!?])", re.I
+    )
+    return address.sub(" ", text).strip()

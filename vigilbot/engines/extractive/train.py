@@ -1,0 +1,362 @@
+"""Training of identification, reached as ``vigilbot train identify FILE.jsonl --out coefficients.json``.
+
+FILE.jsonl has one on-call a line: ``source`` (a community or company), ``scope`` (the operator's statement),
+``thread_ts``, ``messages`` [{``i``, ``ts``, ``role``: customer | analyst | peer | bot, ``user``, ``text``,
+``label``: within | out | none | null}] and ``qa`` (not used here). Only customers' messages are labelled.
+
+The model is a logistic regression over the signs whose weights may not take the wrong sign: a question mark
+can only speak for a question, thanks only against one. That prior, not the data, is what holds in communities
+that nobody labelled. On top of its score, then fixed, comes a shrunk linear correction by the embedding.
+The project's own written on-calls (identify-samples.jsonl: customer care and twenty languages) are learned
+from too, with less weight; thresholds are chosen on FILE.jsonl alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vigilbot.domain import Dialogue, Message, Role, Scope
+from vigilbot.engines.extractive.coefficients import Coefficients, Head, Numbers
+from vigilbot.engines.extractive.identify import placements
+from vigilbot.engines.extractive.logistic import Flags, logistic, sigmoid
+from vigilbot.engines.extractive.signs import signs, vector
+from vigilbot.errors import BadInput
+from vigilbot.ports import Embedder
+
+_SPEAK_FOR = """
+asked asked_times ends_asking last_asks opened opens opens_unasked asked_opened tagged continues
+cue_seeks has_seeks cue_requests has_requests cue_trouble has_trouble has_contrast cue_expected
+has_expected code_error sad has_me cue_me has_people has_denies colon_end length long sentences starts
+first_customer nobody_spoke asked*starts has_trouble*has_me has_trouble*starts has_trouble*nobody_spoke
+has_seeks*starts has_seeks*nobody_spoke long*starts long*nobody_spoke code_error*nobody_spoke
+has_contrast*helper_last has_contrast*has_trouble has_denies*has_me
+has_denies*nobody_spoke has_requests*starts has_requests*nobody_spoke
+cue_you*starts has_addresses*starts
+"""
+_SPEAK_AGAINST = """
+has_addresses cue_addresses asked*has_addresses has_hedges first_hedges has_proposes
+has_thanks*helper_last has_agrees cue_agrees has_solved cue_solved has_greets has_advises has_plans
+has_laughs has_opines has_you cue_you first_thanks first_agrees first_greets first_laughs first_denies
+first_plans very_short short code_only url_only no_prose glad exclaims quoted dots_end helper_asked
+helper_asked_last asked*helper_asked asked*cue_you asked*cue_advises has_thanks*short first_agrees*short
+first_agrees*helper_last has_solved*helper_last short*helper_last
+"""
+_EITHER = """
+turn_asks turn_asks_nobody own_last own_last_near own_last_near_asked own_last_near_unasked helper_last
+asked*helper_last asked*own_last_near asked*mention_first gap helper_gap mention_first fence code_length
+url_prose inline customers helpers replies parenthesis digits
+"""
+SPEAK_FOR: Final = frozenset(_SPEAK_FOR.split())  # weights not below 0
+SPEAK_AGAINST: Final = frozenset(_SPEAK_AGAINST.split())  # weights not above 0
+EITHER: Final = frozenset(_EITHER.split())
+NAMES: Final = tuple(sorted(SPEAK_FOR | SPEAK_AGAINST | EITHER))
+
+_SHRINK = 0.2  # of the signs' weights, per standard deviation
+_SHRINK_OUT = 0.5
+_SHRINK_RESIDUAL = 0.03
+_RARE = 0.02  # a sign with a smaller standard deviation gets no weight
+_WRITTEN = 0.4  # weight of a message of the project's own samples
+_FOLDS = 10
+_REPEATS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """A whole on-call and what its customers' messages were judged to be, by message id."""
+
+    source: str
+    scope: str
+    dialogue: Dialogue
+    labels: Mapping[str, Scope]
+
+    def customers(self) -> tuple[Message, ...]:
+        """The labelled messages of customers, in order."""
+        return tuple(m for m in self.dialogue.messages if m.role is Role.CUSTOMER and m.id in self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examples:
+    """Labelled messages as numbers, row by row; ``placed`` rows are zero where ``readable`` is False."""
+
+    signs: Numbers
+    placed: Numbers  # 0 columns without an embedder
+    readable: Flags
+    within: Flags
+    out: Flags
+    oncall: NDArray[np.int64]
+    weight: Numbers
+
+    def take(self, rows: NDArray[Any]) -> Examples:
+        return Examples(
+            signs=self.signs[rows],
+            placed=self.placed[rows],
+            readable=self.readable[rows],
+            within=self.within[rows],
+            out=self.out[rows],
+            oncall=self.oncall[rows],
+            weight=self.weight[rows],
+        )
+
+
+async def examples(
+    oncalls: Sequence[Labelled], embedder: Embedder | None, *, weight: float = 1.0
+) -> Examples:
+    """Every labelled customer message with the dialogue before it. BadInput when there is none."""
+    rows: list[list[float]] = []
+    placed: list[Numbers | None] = []
+    labels: list[Scope] = []
+    numbers: list[int] = []
+    for number, oncall in enumerate(oncalls):
+        messages = oncall.customers()
+        rows += [vector(signs(oncall.dialogue, m), NAMES) for m in messages]
+        labels += [oncall.labels[m.id] for m in messages]
+        numbers += [number] * len(messages)
+        texts = [m.text for m in messages]
+        placed += (
+            [None] * len(texts)
+            if embedder is None
+            else await placements(texts, scope=oncall.scope, embedder=embedder)
+        )
+    if not rows:
+        raise BadInput(
+            "no labelled message of a customer", remedy="Label customers' messages within, out or none"
+        )
+    width = 0 if embedder is None else embedder.dimensions + 1
+    zero = np.zeros(width)
+    return Examples(
+        signs=np.asarray(rows),
+        placed=np.asarray([zero if p is None else p for p in placed]),
+        readable=np.asarray([p is not None for p in placed]),
+        within=np.asarray([label is Scope.WITHIN for label in labels]),
+        out=np.asarray([label is Scope.OUT for label in labels]),
+        oncall=np.asarray(numbers),
+        weight=np.full(len(labels), weight),
+    )
+
+
+def written() -> tuple[Labelled, ...]:
+    """The project's own written on-calls, in the format of FILE.jsonl."""
+    file = resources.files("vigilbot").joinpath("engines", "extractive", "identify-samples.jsonl")
+    return tuple(_written(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def _written(line: Mapping[str, Any]) -> Labelled:
+    messages = tuple(
+        Message(
+            id=str(m["i"]),
+            ts=m["ts"],
+            at=datetime.fromtimestamp(float(m["ts"]), UTC),
+            role=Role(m["role"]),
+            author=m["user"],
+            text=m["text"],
+        )
+        for m in line["messages"]
+    )
+    return Labelled(
+        source=line["source"],
+        scope=line["scope"],
+        dialogue=Dialogue(messages=messages),
+        labels={str(m["i"]): Scope(m["label"]) for m in line["messages"] if m["label"]},
+    )
+
+
+async def train(
+    oncalls: Sequence[Labelled],
+    embedder: Embedder | None,
+    *,
+    data: str,
+    sha256: str,
+    command: str,
+    on: date,
+) -> Coefficients:
+    """Coefficients with their provenance. ``data`` is the file's name, ``sha256`` its fingerprint.
+
+    Deterministic. Raises BadInput unless both asking and other messages of several on-calls are labelled.
+    """
+    learned = await examples(oncalls, embedder)
+    beside = await examples(written(), embedder, weight=_WRITTEN)
+    counts = Counter(label.value for oncall in oncalls for label in oncall.labels.values())
+    provenance: dict[str, Any] = {
+        "data": [
+            {
+                "name": data,
+                "sha256": sha256,
+                "conversations": len(oncalls),
+                "messages": len(learned.within),
+                "labels": dict(sorted(counts.items())),
+                "sources": sorted({oncall.source for oncall in oncalls}),
+            }
+        ],
+        "written": {"name": "identify-samples.jsonl", "messages": len(beside.within), "weight": _WRITTEN},
+        "command": command,
+        "trained": on.isoformat(),
+        "method": "sign-constrained logistic regression, shrunk embedding residual",
+    }
+    return fit(
+        learned,
+        beside,
+        model="" if embedder is None else embedder.model,
+        dimensions=0 if embedder is None else embedder.dimensions,
+        provenance=provenance,
+    )
+
+
+def fit(
+    learned: Examples, beside: Examples, *, model: str, dimensions: int, provenance: Mapping[str, Any]
+) -> Coefficients:
+    """Both heads, and thresholds chosen by cross-validation over the on-calls of ``learned``.
+
+    ``beside`` is always learned from and never scored. BadInput with too little data.
+    """
+    groups = np.unique(learned.oncall)
+    if len(groups) < 2 or learned.within.all() or not learned.within.any():
+        raise BadInput(
+            "too few labels to learn from", remedy="Label messages within and none in at least two on-calls"
+        )
+    within, out = _held_out(learned, beside)
+    t_within = _best_threshold(within, learned.within)
+    t_out = _best_out(within >= t_within, out, learned)
+    final = _heads(_together(learned, beside))
+    return Coefficients(
+        names=NAMES,
+        within=_head(final[0], t_within),
+        out=_head(final[1], t_out),
+        model=model,
+        dimensions=dimensions,
+        provenance=provenance,
+    )
+
+
+def _together(one: Examples, other: Examples) -> Examples:
+    return Examples(
+        signs=np.vstack([one.signs, other.signs]),
+        placed=np.vstack([one.placed, other.placed]),
+        readable=np.append(one.readable, other.readable),
+        within=np.append(one.within, other.within),
+        out=np.append(one.out, other.out),
+        oncall=np.append(one.oncall, other.oncall + int(one.oncall.max(initial=0)) + 1),
+        weight=np.append(one.weight, other.weight),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    weights: Numbers
+    bias: float
+    residual: Numbers
+    residual_bias: float
+
+    def score(self, rows: Examples) -> Numbers:
+        logit = rows.signs @ self.weights + self.bias
+        if self.residual.size:
+            logit = logit + rows.readable * (rows.placed @ self.residual + self.residual_bias)
+        return np.asarray(sigmoid(logit))
+
+
+def _head(line: _Line, threshold: float) -> Head:
+    return Head(
+        weights=line.weights,
+        bias=line.bias,
+        residual=line.residual,
+        residual_bias=line.residual_bias,
+        threshold=threshold,
+    )
+
+
+def _heads(rows: Examples) -> tuple[_Line, _Line]:
+    lower = np.asarray([0.0 if n in SPEAK_FOR else -np.inf for n in NAMES])
+    upper = np.asarray([0.0 if n in SPEAK_AGAINST else np.inf for n in NAMES])
+    free = np.full(len(NAMES), np.inf)
+    rest = rows.take(~rows.within)
+    return (
+        _line(rows, rows.within, shrink=_SHRINK, lower=lower, upper=upper),
+        _line(rest, rest.out, shrink=_SHRINK_OUT, lower=-free, upper=free),
+    )
+
+
+def _line(rows: Examples, truth: Flags, *, shrink: float, lower: Numbers, upper: Numbers) -> _Line:
+    share = rows.weight / rows.weight.sum()
+    mean = share @ rows.signs
+    scale = np.sqrt(share @ (rows.signs - mean) ** 2)
+    inverse = np.where(scale > _RARE, 1.0 / np.maximum(scale, _RARE), 0.0)
+    none = np.zeros(len(truth))
+    weights, bias = logistic(
+        (rows.signs - mean) * inverse,
+        truth,
+        share=share,
+        offset=none,
+        shrink=shrink,
+        lower=lower,
+        upper=upper,
+    )
+    weights = weights * inverse
+    bias -= float(mean @ weights)
+    residual, residual_bias = np.zeros(rows.placed.shape[1]), 0.0
+    if residual.size and rows.readable.any():
+        placed = rows.placed[rows.readable]
+        part = share[rows.readable]
+        centre = part @ placed / part.sum()
+        free = np.full(residual.size, np.inf)
+        residual, residual_bias = logistic(
+            placed - centre,
+            truth[rows.readable],
+            share=part / part.sum(),
+            offset=(rows.signs @ weights + bias)[rows.readable],
+            shrink=_SHRINK_RESIDUAL,
+            lower=-free,
+            upper=free,
+        )
+        residual_bias -= float(centre @ residual)
+    return _Line(weights=weights, bias=bias, residual=residual, residual_bias=residual_bias)
+
+
+def _held_out(learned: Examples, beside: Examples) -> tuple[Numbers, Numbers]:
+    """Both probabilities of every message from models that have not seen its on-call, averaged."""
+    groups = np.unique(learned.oncall)
+    folds = min(_FOLDS, len(groups))
+    within, out = np.zeros(len(learned.within)), np.zeros(len(learned.within))
+    for repeat in range(_REPEATS):
+        order = np.random.default_rng(repeat).permutation(groups)
+        for fold in range(folds):
+            held = np.isin(learned.oncall, order[fold::folds])
+            first, second = _heads(_together(learned.take(~held), beside))
+            within[held] += first.score(learned.take(held)) / _REPEATS
+            out[held] += second.score(learned.take(held)) / _REPEATS
+    return within, out
+
+
+def _best_threshold(scores: Numbers, truth: Flags) -> float:
+    """The threshold with the best weighted F1, averaged over its neighbours: one message decides nothing."""
+    grid = np.arange(0.20, 0.801, 0.01)
+    values = np.asarray([_weighted_f1(truth.astype(int), (scores >= t).astype(int)) for t in grid])
+    return float(grid[int(np.argmax(_smooth(values, 4)))])
+
+
+def _best_out(within: Flags, scores: Numbers, learned: Examples) -> float:
+    truth = np.where(learned.within, 0, np.where(learned.out, 1, 2))
+    grid = np.arange(0.10, 0.901, 0.02)
+    named = [np.where(within, 0, np.where(scores >= t, 1, 2)) for t in grid]
+    values = np.asarray([_weighted_f1(truth, n) for n in named])
+    return float(grid[int(np.argmax(_smooth(values, 2)))])
+
+
+def _smooth(values: Numbers, reach: int) -> Numbers:
+    padded = np.pad(values, reach, mode="edge")
+    return np.asarray(np.convolve(padded, np.ones(2 * reach + 1) / (2 * reach + 1), mode="valid"))
+
+
+def _weighted_f1(truth: NDArray[Any], named: NDArray[Any]) -> float:
+    total = 0.0
+    for value in np.unique(truth):
+        said, there = named == value, truth == value
+        total += 2.0 * int((said & there).sum()) / (int(said.sum()) + int(there.sum())) * int(there.sum())
+    return total / len(truth)

@@ -1,0 +1,66 @@
+"""What can go wrong, as a tree.
+
+VigilBotError
+├── BadInput            something a person gave is wrong: says where and what to do; exit code 2
+│   ├── BadSettings     the configuration file or the environment
+│   ├── BadPrompt       a file under prompts/
+│   ├── BadExport       a chat export, gold or label file
+│   └── BadLedger       a ledger that cannot be opened
+├── LedgerError         the database failed under a running bot (disk full, locked, I/O)
+├── EngineError         an engine could not give an answer of any kind
+├── PlatformError       the chat platform refused or could not be reached
+└── IndexFailed         the vector index failed; exact search takes over
+"""
+
+from __future__ import annotations
+
+
+class VigilBotError(Exception):
+    """VigilBot failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+class BadInput(VigilBotError):
+    """The input cannot be used.
+
+    ``place`` is a file with a line, a key or a command; ``remedy`` is what the reader can do.
+    """
+
+    def __init__(self, problem: str, *, place: str = "", remedy: str = "") -> None:
+        self.problem, self.place, self.remedy = problem, place, remedy
+        line = f"{place}: {problem}" if place else problem
+        super().__init__(f"{line}. {remedy}" if remedy else line)
+
+
+class BadSettings(BadInput):
+    """The configuration cannot be used."""
+
+
+class BadPrompt(BadInput):
+    """A prompt file cannot be used."""
+
+
+class BadExport(BadInput):
+    """An export, gold or label file cannot be used."""
+
+
+class BadLedger(BadInput):
+    """The ledger cannot be opened."""
+
+
+class LedgerError(VigilBotError):
+    """The ledger could not be read or written."""
+
+
+class EngineError(VigilBotError):
+    """The engine gave no usable result."""
+
+
+class PlatformError(VigilBotError):
+    """The chat platform refused the request or could not be reached."""
+
+
+class IndexFailed(VigilBotError):
+    """The vector index failed."""

@@ -1,0 +1,388 @@
+"""The knowledge base as one object: learn, revise, retract, undo, support, search.
+
+The ledger is the truth and is written first, in one batch with whatever else the caller's decision
+changes (``also``); the vector index follows and can be thrown away at any moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vigilbot.domain import (
+    ChannelHistory,
+    Citation,
+    Extraction,
+    KnowledgeEntry,
+    Passage,
+    PassageKind,
+    Question,
+    SupportKind,
+    Trust,
+)
+from vigilbot.errors import BadInput
+from vigilbot.knowledge.search import LEXEMES, Search, index_space
+from vigilbot.ledger import Entries, Ledger
+from vigilbot.ledger.entries import Revision, lexeme
+from vigilbot.ledger.rows import blob_vector, to_entry
+from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
+from vigilbot.sameness import says_same
+from vigilbot.text import canonical_url, tokens
+
+SAME_QUESTION = 0.9  # cosine above which two questions are held to be one, guard permitting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where knowledge comes from: an on-call, or "" for an import."""
+
+    tenant: str
+    space: str
+    channel: str = ""
+    oncall: str = ""
+    customer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learned:
+    """What became of a resolution: a new entry, or support for one that says the same."""
+
+    entry: str
+    new: bool
+
+
+class Knowledge:
+    """Everything the bot knows. One writer at a time, which the bot's work loop guarantees."""
+
+    def __init__(
+        self, *, ledger: Ledger, embedder: Embedder, index: VectorIndex, clock: Clock, theta: float
+    ) -> None:
+        self._ledger = ledger
+        self._entries = ledger.entries
+        self._embedder = embedder
+        self._index = index
+        self._clock = clock
+        self._theta = theta
+        self._search = Search(entries=ledger.entries, embedder=embedder, index=index, clock=clock)
+
+    async def load(self) -> int:
+        """Fills the index from the ledger; embeds what has no vector of this model yet."""
+        missing = await self._entries.entries_without_embedding(self._embedder.model)
+        for start in range(0, len(missing), 64):
+            batch = missing[start : start + 64]
+            vectors = await self._embedder.embed([searchable_text(to_entry(row)) for row in batch])
+            await self._ledger.write(
+                *(
+                    self._embedding(
+                        row["entry"], row["entry"], row["revision"], row["tenant"], row["space"], vector
+                    )
+                    for row, vector in zip(batch, vectors, strict=True)
+                )
+            )
+        rows = await self._entries.embeddings(self._embedder.model)
+        for start in range(0, len(rows), 4096):
+            part = rows[start : start + 4096]
+            await self._index.put(
+                [row["key"] for row in part],
+                [index_space(row["tenant"], row["space"]) for row in part],
+                np.stack([blob_vector(row["vector"]) for row in part]),
+            )
+        return len(rows)
+
+    # -- reading
+
+    async def search(
+        self,
+        question: Question,
+        vector: Vector,
+        *,
+        tenant: str,
+        spaces: Sequence[str],
+        channel: str,
+        limit: int,
+    ) -> tuple[tuple[Passage, ...], ChannelHistory]:
+        """Candidates for a question, and what resolved the channel's on-calls so far."""
+        return await self._search.candidates(
+            question, vector, tenant=tenant, spaces=spaces, channel=channel, limit=limit
+        )
+
+    async def get(self, entry_id: str) -> KnowledgeEntry | None:
+        """The entry in force, None when unknown or retracted."""
+        return (await self._entries.current([entry_id])).get(entry_id)
+
+    # -- writing
+
+    async def learn(
+        self,
+        extraction: Extraction,
+        *,
+        origin: Origin,
+        entry_id: str,
+        kind: SupportKind = SupportKind.LEARNED,
+        trust: Trust = Trust.PROBATION,
+        actor: str = "vigilbot",
+        reason: str = "a human's resolution",
+        also: Sequence[Statement] = (),
+    ) -> Learned:
+        """Adds the resolution as an entry, or supports the entry that says the same already."""
+        [vector] = await self._embedder.embed([extraction.question])
+        same = await self._same(extraction, vector, origin=origin)
+        if same is not None:
+            repeated = SupportKind.REPEATED if kind is SupportKind.LEARNED else kind
+            await self.support(same, origin=origin, kind=repeated, question=extraction.question, also=also)
+            return Learned(entry=same.id, new=False)
+        revision = Revision(
+            entry=entry_id,
+            revision=1,
+            tenant=origin.tenant,
+            space=origin.space,
+            channel=origin.channel,
+            kind=PassageKind.QA,
+            question=extraction.question,
+            answer=extraction.answer,
+            citations=extraction.citations,
+            trust=trust,
+            learned_from=origin.oncall,
+            message_ids=extraction.message_ids,
+            operation="learn",
+            actor=actor,
+            reason=reason,
+        )
+        support = self._support(entry_id, origin, kind, extraction.question)
+        await self._append(revision, vector, also=[support, *also])
+        return Learned(entry=entry_id, new=True)
+
+    async def _same(self, extraction: Extraction, vector: Vector, *, origin: Origin) -> KnowledgeEntry | None:
+        """An entry in force in the same space whose question and answer both say the same."""
+        hits = await self._index.search(vector, spaces=[index_space(origin.tenant, origin.space)], limit=8)
+        close = [hit for hit in hits if hit.score >= SAME_QUESTION]
+        if not close:
+            return None
+        found = await self._entries.current([hit.key.split("#", 1)[0] for hit in close])
+        for hit in close:
+            entry = found.get(hit.key.split("#", 1)[0])
+            if entry is None or entry.kind is not PassageKind.QA:
+                continue
+            if not says_same(extraction.question, entry.question, hit.score, SAME_QUESTION):
+                continue
+            if await self._same_answer(extraction.answer, extraction.citations, entry):
+                return entry
+        return None
+
+    async def _same_answer(self, answer: str, citations: Sequence[Citation], entry: KnowledgeEntry) -> bool:
+        mine = {canonical_url(c.url) for c in citations if c.url}
+        theirs = {canonical_url(c.url) for c in entry.citations if c.url}
+        if mine or theirs:
+            return bool(mine & theirs)
+        a, b = await self._embedder.embed([answer, entry.answer])
+        return says_same(answer, entry.answer, float(a @ b), self._theta)
+
+    async def support(
+        self,
+        entry: KnowledgeEntry,
+        *,
+        origin: Origin,
+        kind: SupportKind,
+        question: str,
+        verify: bool = False,
+        actor: str = "vigilbot",
+        also: Sequence[Statement] = (),
+    ) -> None:
+        """One more on-call speaks for the entry (or against it); its wording becomes searchable."""
+        statements = [self._support(entry.id, origin, kind, question), *also]
+        keys: list[str] = []
+        vectors: Vector | None = None
+        if kind is not SupportKind.CONTRADICTED and question and origin.oncall != entry.learned_from:
+            vectors = await self._embedder.embed([question])
+            keys = [f"{entry.id}#{origin.oncall}"]
+            statements.append(
+                self._embedding(keys[0], entry.id, entry.revision, origin.tenant, entry.space, vectors[0])
+            )
+        if verify and entry.trust is not Trust.VERIFIED:
+            revision = _next(
+                entry,
+                origin.tenant,
+                trust=Trust.VERIFIED,
+                operation="verify",
+                actor=actor,
+                reason="accepted by an analyst",
+            )
+            statements += Entries.append(revision, at=self._clock.now(), lexemes=lexemes_of(entry))
+        await self._ledger.write(*statements)
+        if vectors is not None:
+            await self._index.put(keys, [index_space(origin.tenant, entry.space)], vectors)
+
+    async def revise(
+        self,
+        entry: KnowledgeEntry,
+        *,
+        tenant: str,
+        question: str,
+        answer: str,
+        precondition: str,
+        citations: tuple[Citation, ...],
+        message_ids: tuple[str, ...],
+        actor: str,
+        reason: str,
+        also: Sequence[Statement] = (),
+    ) -> None:
+        """A new revision with other words; earlier phrasings stay searchable."""
+        changed = replace(
+            entry,
+            question=question,
+            answer=answer,
+            precondition=precondition,
+            citations=citations,
+            message_ids=message_ids,
+        )
+        revision = _next(changed, tenant, trust=entry.trust, operation="revise", actor=actor, reason=reason)
+        [vector] = await self._embedder.embed([searchable_text(changed)])
+        await self._append(revision, vector, also=also)
+
+    async def retract(
+        self, entry_id: str, *, actor: str, reason: str, also: Sequence[Statement] = ()
+    ) -> None:
+        """A tombstone: the entry answers nothing from now on; ``undo`` brings it back."""
+        row = await self._entries.entry(entry_id)
+        if row is None or row["retracted"]:
+            raise BadInput(
+                "no such entry in force", place=entry_id, remedy="`vigilbot kb list` shows what there is"
+            )
+        entry = to_entry(row)
+        revision = replace(
+            _next(entry, row["tenant"], trust=entry.trust, operation="retract", actor=actor, reason=reason),
+            retracted=True,
+        )
+        await self._bury(revision, also=also)
+
+    async def _bury(self, tombstone: Revision, *, also: Sequence[Statement]) -> None:
+        """Appends a tombstone and takes the entry out of search, other phrasings included."""
+        keys = await self._entries.embedding_keys(tombstone.entry)
+        await self._ledger.write(
+            *Entries.append(tombstone, at=self._clock.now(), lexemes=()),
+            Entries.drop_embeddings(tombstone.entry),
+            *also,
+        )
+        await self._index.drop(keys)
+
+    async def undo(self, entry_id: str, *, actor: str, also: Sequence[Statement] = ()) -> str:
+        """Takes back the entry's last operation by appending the state before it; returns what it was."""
+        rows = await self._entries.revisions(entry_id)
+        if not rows:
+            raise BadInput("no such entry", place=entry_id, remedy="`vigilbot kb list` shows what there is")
+        last = rows[-1]
+        if len(rows) == 1:
+            await self.retract(entry_id, actor=actor, reason=f"undo of {last['operation']}", also=also)
+            return str(last["operation"])
+        before = rows[-2]
+        entry = to_entry(before)
+        reason = f"undo of {last['operation']} (revision {last['revision']}), back to {before['revision']}"
+        revision = _next(
+            replace(entry, revision=last["revision"]),
+            before["tenant"],
+            trust=entry.trust,
+            operation="undo",
+            actor=actor,
+            reason=reason,
+        )
+        if before["retracted"]:
+            await self._bury(replace(revision, retracted=True), also=also)
+        else:
+            [vector] = await self._embedder.embed([searchable_text(entry)])
+            await self._append(revision, vector, also=also)
+        return str(last["operation"])
+
+    async def restore(self, revision: Revision) -> bool:
+        """Puts one imported entry in force; False when the same revision text is there already."""
+        row = await self._entries.entry(revision.entry)
+        if row is not None:
+            same = (row["question"], row["answer"]) == (revision.question, revision.answer)
+            if same and not row["retracted"]:
+                return False
+            revision = replace(revision, revision=row["revision"] + 1)
+        [vector] = await self._embedder.embed([searchable_text(revision)])
+        await self._append(revision, vector, also=())
+        return True
+
+    async def _append(self, revision: Revision, vector: Vector, *, also: Sequence[Statement]) -> None:
+        lexemes = lexemes_of(revision)
+        await self._ledger.write(
+            *Entries.append(revision, at=self._clock.now(), lexemes=lexemes),
+            self._embedding(
+                revision.entry, revision.entry, revision.revision, revision.tenant, revision.space, vector
+            ),
+            *also,
+        )
+        space = index_space(revision.tenant, revision.space)
+        await self._index.put([revision.entry], [space], vector[np.newaxis, :])
+
+    def _embedding(
+        self, key: str, entry: str, revision: int, tenant: str, space: str, vector: Vector
+    ) -> Statement:
+        return Entries.put_embedding(
+            key=key,
+            model=self._embedder.model,
+            tenant=tenant,
+            entry=entry,
+            revision=revision,
+            space=space,
+            vector=vector,
+        )
+
+    def _support(self, entry: str, origin: Origin, kind: SupportKind, question: str) -> Statement:
+        return Entries.put_support(
+            entry=entry,
+            oncall=origin.oncall or f"import:{entry}",
+            kind=kind,
+            tenant=origin.tenant,
+            channel=origin.channel,
+            customer=origin.customer,
+            question=question,
+            at=self._clock.now(),
+        )
+
+
+def new_entry_id(*parts: str) -> str:
+    """A short id derived from what the entry was learned from: the same source, the same id."""
+    return "K" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:10]
+
+
+def searchable_text(entry: KnowledgeEntry | Revision) -> str:
+    """The text whose vector finds the entry."""
+    if entry.kind is PassageKind.CHUNK:
+        return f"{entry.question}\n{entry.answer}"
+    return f"{entry.question} {entry.precondition}".strip()
+
+
+def lexemes_of(entry: KnowledgeEntry | Revision) -> list[str]:
+    """The words that find the entry, as the lexical index keeps them."""
+    titles = " ".join(c.title for c in entry.citations)
+    text = f"{entry.question}\n{entry.precondition}\n{entry.answer}\n{titles}"
+    return [lexeme(token) for token in tokens(text)[:LEXEMES]]
+
+
+def _next(
+    entry: KnowledgeEntry, tenant: str, *, trust: Trust, operation: str, actor: str, reason: str
+) -> Revision:
+    return Revision(
+        entry=entry.id,
+        revision=entry.revision + 1,
+        tenant=tenant,
+        space=entry.space,
+        channel=entry.channel,
+        kind=entry.kind,
+        question=entry.question,
+        answer=entry.answer,
+        citations=entry.citations,
+        trust=trust,
+        learned_from=entry.learned_from,
+        message_ids=entry.message_ids,
+        operation=operation,
+        actor=actor,
+        reason=reason,
+        precondition=entry.precondition,
+        expires_at=entry.expires_at,
+    )

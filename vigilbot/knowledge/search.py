@@ -1,0 +1,135 @@
+"""Retrieval over the knowledge base: dense, lexical, and what usually resolves a channel's on-calls."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from vigilbot.domain import ChannelHistory, Passage, Question, SupportKind
+from vigilbot.ledger import Entries
+from vigilbot.ledger.entries import lexeme
+from vigilbot.ledger.rows import blob_vector, unpack_citations
+from vigilbot.ports import Clock, Embedder, Row, Vector, VectorIndex
+from vigilbot.text import canonical_url, tokens
+
+RAREST_TERMS = 8  # an OR over every term costs 50 times as much at 270,000 rows and finds no more
+LEXEMES = 2000  # of one text
+USUAL = 12  # a channel's most frequent resolutions join the candidates
+
+
+class Search:
+    """Reads only. Every hit of the index is re-checked against the ledger's row."""
+
+    def __init__(self, *, entries: Entries, embedder: Embedder, index: VectorIndex, clock: Clock) -> None:
+        self._entries = entries
+        self._embedder = embedder
+        self._index = index
+        self._clock = clock
+
+    async def candidates(
+        self,
+        question: Question,
+        vector: Vector,
+        *,
+        tenant: str,
+        spaces: Sequence[str],
+        channel: str,
+        limit: int,
+    ) -> tuple[tuple[Passage, ...], ChannelHistory]:
+        """Candidates of three paths: dense, lexical and what usually resolves this channel's on-calls.
+
+        Scores are reciprocal-rank fused; every hit is re-checked against the ledger's row. With them
+        comes how often which resolution was the right one in this channel so far.
+        """
+        dense = await self._dense(vector, tenant=tenant, spaces=spaces, limit=limit)
+        lexical = await self._lexical(question, tenant=tenant, spaces=spaces, limit=limit)
+        usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces)
+        times = {row["entry"]: row["times"] for row in usual}
+        ids = list(dict.fromkeys([*dense, *lexical, *[row["entry"] for row in usual[:USUAL]]]))
+        if not ids:
+            return (), ChannelHistory()
+        found = await self._entries.current(ids)
+        now = self._clock.now()
+        visible = set(spaces)
+        kept = [
+            e
+            for e in (found[i] for i in ids if i in found)
+            if e.space in visible and (e.expires_at is None or e.expires_at > now)
+        ]
+        cosines = await self._cosines(vector, [e.id for e in kept if e.id not in dense])
+        supports = self._supports(await self._entries.supports([e.id for e in kept]))
+        ranks: dict[str, float] = defaultdict(float)
+        for path in (list(dense), list(lexical)):
+            for place, entry_id in enumerate(path, start=1):
+                ranks[entry_id] += 1.0 / (60 + place)
+        passages = [
+            Passage(
+                entry=entry,
+                dense=dense.get(entry.id, cosines.get(entry.id, 0.0)),
+                lexical=lexical.get(entry.id, 0.0),
+                score=ranks[entry.id],
+                support=len(supports[entry.id][0]),
+                against=len(supports[entry.id][1]),
+                resolutions=times.get(entry.id, 0),
+            )
+            for entry in kept
+        ]
+        ordered = sorted(passages, key=lambda p: (-p.score, -p.dense, p.entry.id))
+        return tuple(ordered), _history(usual)
+
+    async def _dense(
+        self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int
+    ) -> dict[str, float]:
+        hits = await self._index.search(
+            vector, spaces=[index_space(tenant, space) for space in spaces], limit=limit
+        )
+        best: dict[str, float] = {}
+        for hit in hits:
+            entry = hit.key.split("#", 1)[0]
+            best[entry] = max(best.get(entry, -1.0), hit.score)
+        return best
+
+    async def _lexical(
+        self, question: Question, *, tenant: str, spaces: Sequence[str], limit: int
+    ) -> dict[str, float]:
+        words = question.terms or tuple(tokens(question.text))
+        lexemes = list(dict.fromkeys(lexeme(token) for token in words))[:LEXEMES]
+        frequency = await self._entries.document_frequencies(lexemes)
+        rarest = sorted((t for t in lexemes if t in frequency), key=lambda t: (frequency[t], t))
+        rows = await self._entries.match(rarest[:RAREST_TERMS], tenant=tenant, spaces=spaces, limit=limit)
+        return {row["entry"]: float(row["score"]) for row in rows}
+
+    async def _cosines(self, vector: Vector, entry_ids: Sequence[str]) -> dict[str, float]:
+        """Cosine similarities of entries the dense path did not bring."""
+        if not entry_ids:
+            return {}
+        rows = await self._entries.vectors(entry_ids, model=self._embedder.model)
+        best: dict[str, float] = {}
+        for row in rows:
+            cosine = float(blob_vector(row["vector"]) @ vector)
+            best[row["entry"]] = max(best.get(row["entry"], -1.0), cosine)
+        return best
+
+    @staticmethod
+    def _supports(rows: Sequence[Row]) -> Mapping[str, tuple[set[str], set[str]]]:
+        """Entry to (on-calls that speak for it, on-calls that speak against it)."""
+        found: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+        for row in rows:
+            against = row["kind"] == SupportKind.CONTRADICTED
+            found[row["entry"]][1 if against else 0].add(row["oncall"])
+        return found
+
+
+def _history(rows: Sequence[Row]) -> ChannelHistory:
+    """On-calls of one channel by what resolved them: a cited document, else the entry itself."""
+    times: Counter[str] = Counter()
+    for row in rows:
+        links = [canonical_url(c.url) for c in unpack_citations(row["citations"]) if c.url]
+        for resolution in dict.fromkeys(links or [row["entry"]]):
+            times[resolution] += row["times"]
+    return ChannelHistory(times=dict(times))
+
+
+def index_space(tenant: str, space: str) -> str:
+    """The name by which the vector index knows a space of a tenant."""
+    return f"{tenant}/{space}"

@@ -1,0 +1,187 @@
+"""What one on-call teaches: its accepted, unaccepted and unanswered questions, in order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from vigilbot.domain import Dialogue, OnCallState, Outcome, QuestionState, Role
+from vigilbot.knowledge import Knowledge, Origin
+from vigilbot.learning.answered import Answered
+from vigilbot.learning.leaned import leaned_on
+from vigilbot.learning.reviewer import Reviewer
+from vigilbot.learning.unanswered import Unanswered
+from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.ledger.rows import moment, stamp
+from vigilbot.ports import Clock, Row
+
+_SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED, Outcome.WITHDRAWN)
+
+
+class Lessons:
+    """``delay`` is how long after an analyst's message its resolution is read for the first time,
+    ``quiet`` how long an on-call must be silent before an unaccepted card is reviewed."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        knowledge: Knowledge,
+        answered: Answered,
+        unanswered: Unanswered,
+        reviewer: Reviewer,
+        clock: Clock,
+        delay: timedelta,
+        quiet: timedelta,
+    ) -> None:
+        self.delay = delay
+        self._ledger = ledger
+        self._knowledge = knowledge
+        self._answered = answered
+        self._unanswered = unanswered
+        self._reviewer = reviewer
+        self._clock = clock
+        self._quiet = quiet
+
+    async def accept(self, feedback: Row) -> None:
+        answer = await self._ledger.runs.answer(feedback["answer"])
+        question = await self._ledger.runs.question(answer["question"]) if answer else None
+        oncall = await self._ledger.chats.oncall_row(answer["oncall"]) if answer else None
+        if answer is None or question is None or oncall is None:
+            await self._ledger.write(Runs.feedback_applied(feedback["id"], at=self._clock.now()))
+            return
+        origin = await self._origin(oncall)
+        await self._answered.accept(feedback, answer=answer, question=question, origin=origin)
+
+    async def learn(self, oncall: Row) -> list[str]:
+        """Reviews and extracts what is due; returns the entries that are new or changed.
+
+        Sets the next time the on-call has something to teach, or none.
+        """
+        now = self._clock.now()
+        dialogue = await self._ledger.chats.dialogue(oncall["id"])
+        final = oncall["state"] == OnCallState.CLOSED
+        taught: list[str] = []
+        later: datetime | None = None
+        if dialogue.messages:
+            origin = await self._origin(oncall)
+            last = dialogue.messages[-1].at
+            settled = final or now >= last + self._quiet
+            answers = {row["question"]: row for row in await self._ledger.runs.answers(oncall["id"])}
+            shown = {
+                row["id"]
+                for row in await self._ledger.runs.sent(oncall["id"])
+                if row["delivery_state"] == "sent"
+            }
+            for question in await self._ledger.runs.questions(oncall["id"]):
+                answer = answers.get(question["id"])
+                taught += await self._one(
+                    question,
+                    answer,
+                    dialogue,
+                    origin=origin,
+                    final=final,
+                    settled=settled,
+                    shown=answer is not None and answer["id"] in shown,
+                )
+            if shown and not settled:
+                later = last + self._quiet
+        await self._ledger.write(Chats.change_oncall(oncall["id"], learn_at=stamp(later) if later else None))
+        return taught
+
+    async def _one(
+        self,
+        question: Row,
+        answer: Row | None,
+        dialogue: Dialogue,
+        *,
+        origin: Origin,
+        final: bool,
+        settled: bool,
+        shown: bool,
+    ) -> list[str]:
+        """One question: review what was answered, then learn what the human said instead."""
+        if answer is not None and answer["outcome"] in _SETTLED:
+            return []
+        if shown and not settled:
+            return []
+        if answer is not None and answer["text"] and settled:
+            through = dialogue.messages[-1].at
+            heard = any(
+                m.role in (Role.ANALYST, Role.PEER) and m.at > moment(answer["at"]) for m in dialogue.messages
+            )
+            if (heard or final) and self._reviewer.may_try(answer, through=through, final=final):
+                review = await self._reviewer.review(answer, question, dialogue, origin=origin, shown=shown)
+                if review.agreed:
+                    return []
+                if review.answer and shown:
+                    return list(leaned_on(answer))
+            elif answer["outcome"] == Outcome.CONSISTENT_BY_HUMAN:
+                return []
+        return await self._extract(question, answer, dialogue, origin=origin, final=final, shown=shown)
+
+    async def _extract(
+        self,
+        question: Row,
+        answer: Row | None,
+        dialogue: Dialogue,
+        *,
+        origin: Origin,
+        final: bool,
+        shown: bool,
+    ) -> list[str]:
+        fresh = await self._ledger.runs.question(question["id"]) or question
+        revisit = fresh["state"] == QuestionState.RESOLVED
+        if (revisit and not (final and fresh["entry"])) or not self._unanswered.may_try(fresh, final=final):
+            return []
+        found, learned = await self._unanswered.learn(fresh, dialogue, origin=origin, final=final)
+        if found is None:
+            return []
+        if learned is None:
+            return [fresh["entry"]]
+        if answer is not None and answer["text"] and answer["outcome"] != Outcome.BEATEN:
+            await self._compare(answer, learned.entry, question, origin=origin, shown=shown)
+        return [learned.entry]
+
+    async def _compare(
+        self, answer: Row, learned: str, question: Row, *, origin: Origin, shown: bool
+    ) -> None:
+        """The human's resolution against the bot's: the same entry agrees, another contradicts."""
+        now = self._clock.now()
+        if learned in leaned_on(answer):
+            await self._ledger.write(Runs.set_outcome(answer["id"], Outcome.CONSISTENT_BY_HUMAN, at=now))
+        elif shown:
+            await self._reviewer.contradict(answer, question, origin=origin)
+        else:
+            await self._ledger.write(Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=now))
+
+    async def source_changed(self, message_id: str, *, gone: bool) -> None:
+        """A message something was learned from was edited or deleted: learn again, or retract."""
+        rows = await self._ledger.fetch(
+            "SELECT DISTINCT k.entry, k.learned_from FROM knowledge k, json_each(k.message_ids) m "
+            "WHERE k.valid_to IS NULL AND k.retracted = 0 AND m.value = :message",
+            message=message_id,
+        )
+        for row in rows:
+            if gone:
+                await self._knowledge.retract(
+                    row["entry"], actor="vigilbot", reason="a message it was learned from was deleted"
+                )
+            else:
+                await self._ledger.write(
+                    *(
+                        Runs.change_question(q["id"], attempts=0)
+                        for q in await self._ledger.runs.questions(row["learned_from"])
+                        if q["entry"] == row["entry"]
+                    ),
+                    Chats.change_oncall(row["learned_from"], learn_at=stamp(self._clock.now())),
+                )
+
+    async def _origin(self, oncall: Row) -> Origin:
+        channel = await self._ledger.chats.channel(oncall["tenant"], oncall["channel"])
+        return Origin(
+            tenant=oncall["tenant"],
+            space=channel["space"] if channel else "",
+            channel=oncall["channel"],
+            oncall=oncall["id"],
+            customer=oncall["customer"],
+        )

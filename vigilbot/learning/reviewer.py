@@ -1,0 +1,187 @@
+"""Review of answers nobody accepted (Vigil 3.2.2): Keep, Delete or Update, from the later dialogue.
+
+A hidden draft is reviewed too, but only for its outcome: what was never shown teaches nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vigilbot.domain import (
+    Answer,
+    Dialogue,
+    KnowledgeEntry,
+    Message,
+    Outcome,
+    Passage,
+    QuestionState,
+    Review,
+    Role,
+    SupportKind,
+    Trust,
+    Verdict,
+)
+from vigilbot.knowledge import Knowledge, Origin
+from vigilbot.learning.leaned import leaned_on
+from vigilbot.ledger import Ledger, Runs
+from vigilbot.ledger.rows import pack, stamp, to_question
+from vigilbot.ports import Clock, Engine, Row, Statement
+
+
+class Reviewer:
+    def __init__(
+        self, *, engine: Engine, ledger: Ledger, knowledge: Knowledge, clock: Clock, attempts: int
+    ) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._knowledge = knowledge
+        self._clock = clock
+        self._attempts = attempts
+
+    def may_try(self, answer: Row, *, through: datetime, final: bool) -> bool:
+        """There is something new to read, and the tries are not used up (the last is the close's)."""
+        if answer["review_seen"] >= stamp(through) and not (final and answer["outcome"] is None):
+            return False
+        return bool(answer["review_attempts"] < (self._attempts if final else self._attempts - 1))
+
+    async def review(
+        self, answer: Row, question: Row, dialogue: Dialogue, *, origin: Origin, shown: bool
+    ) -> Review:
+        """Writes the verdict and applies it. ``shown``: a card stood in the on-call."""
+        through = dialogue.messages[-1].at
+        leaned = leaned_on(answer)
+        entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
+        review = await self._engine.review(dialogue, to_question(question), _answer(answer, entries))
+        unknown = set(review.message_ids) - {m.id for m in dialogue.messages}
+        if unknown:
+            review = Review(
+                verdict=Verdict.KEEP,
+                agreed=False,
+                message_ids=(),
+                reason=f"verdict {review.verdict.value} dropped: it cites a message that is not there",
+            )
+        now = self._clock.now()
+        record: list[Statement] = [
+            Runs.put_review(review, tenant=origin.tenant, answer=answer["id"], through=through, at=now),
+            Runs.change_answer(
+                answer["id"], review_seen=stamp(through), review_attempts=answer["review_attempts"] + 1
+            ),
+        ]
+        outcome = _outcome(review, shown=shown)
+        if outcome is not None:
+            record.append(Runs.set_outcome(answer["id"], outcome, at=now))
+        by_human = _by_human(review, dialogue)
+        if review.agreed and by_human:
+            record.append(
+                Runs.change_question(
+                    question["id"],
+                    state=QuestionState.RESOLVED.value,
+                    resolved_at=stamp(by_human[0].at),
+                    resolution_ids=pack([m.id for m in by_human]),
+                )
+            )
+        await self._apply(review, question, entries, origin=origin, shown=shown, also=record)
+        return review
+
+    async def _apply(
+        self,
+        review: Review,
+        question: Row,
+        entries: list[KnowledgeEntry],
+        *,
+        origin: Origin,
+        shown: bool,
+        also: list[Statement],
+    ) -> None:
+        """One write for the verdict and its first effect; each further entry has its own."""
+        if not shown or not entries:
+            await self._ledger.write(*also)
+        elif review.verdict is Verdict.KEEP and review.agreed:
+            await self._knowledge.support(
+                entries[0], origin=origin, kind=SupportKind.AGREED, question=question["text"], also=also
+            )
+        elif review.verdict is Verdict.UPDATE and _may_change(entries[0]):
+            await self._knowledge.revise(
+                entries[0],
+                tenant=origin.tenant,
+                question=review.question or entries[0].question,
+                answer=review.answer,
+                precondition=review.precondition,
+                citations=review.citations or entries[0].citations,
+                message_ids=tuple(dict.fromkeys((*entries[0].message_ids, *review.message_ids))),
+                actor="review",
+                reason=review.reason,
+                also=[*also, self._against(entries[0], question, origin)],
+            )
+        elif review.verdict is Verdict.DELETE:
+            await self._ledger.write(*also, *(self._against(e, question, origin) for e in entries))
+            for entry in entries:
+                if _may_change(entry):
+                    await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
+                else:
+                    await self._flag(entry, review, origin)
+        else:
+            await self._ledger.write(*also)
+
+    def _against(self, entry: KnowledgeEntry, question: Row, origin: Origin) -> Statement:
+        return self._ledger.entries.put_support(
+            entry=entry.id,
+            oncall=origin.oncall,
+            kind=SupportKind.CONTRADICTED,
+            tenant=origin.tenant,
+            channel=origin.channel,
+            customer=origin.customer,
+            question=question["text"],
+            at=self._clock.now(),
+        )
+
+    async def contradict(self, answer: Row, question: Row, *, origin: Origin) -> None:
+        """The human resolved it otherwise: it counts against what the card leaned on."""
+        entries = [e for e in [await self._knowledge.get(i) for i in leaned_on(answer)] if e is not None]
+        await self._ledger.write(
+            Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=self._clock.now()),
+            *(self._against(e, question, origin) for e in entries),
+        )
+
+    async def _flag(self, entry: KnowledgeEntry, review: Review, origin: Origin) -> None:
+        """What a document or a verified entry says is for operators to change."""
+        await self._ledger.write(
+            self._ledger.runs.put(
+                "audit",
+                tenant=origin.tenant,
+                at=stamp(self._clock.now()),
+                actor="review",
+                action="flag",
+                subject=entry.id,
+                detail=f"{review.reason} ({', '.join(review.message_ids)})",
+            )
+        )
+
+
+def _may_change(entry: KnowledgeEntry) -> bool:
+    """Only what was learned from on-calls and nobody verified."""
+    return bool(entry.learned_from) and entry.trust is not Trust.VERIFIED
+
+
+def _outcome(review: Review, *, shown: bool) -> Outcome | None:
+    if review.verdict is not Verdict.KEEP:
+        return Outcome.CONTRADICTED
+    if review.agreed:
+        return Outcome.CONSISTENT_BY_HUMAN
+    return Outcome.IGNORED if shown else None
+
+
+def _by_human(review: Review, dialogue: Dialogue) -> list[Message]:
+    """The humans' messages the verdict rests on, in time order."""
+    return [
+        m for m in dialogue.messages if m.id in review.message_ids and m.role in (Role.ANALYST, Role.PEER)
+    ]
+
+
+def _answer(row: Row, entries: list[KnowledgeEntry]) -> Answer:
+    """The recorded answer as an engine reads it; entries as they are now."""
+    return Answer(
+        text=row["text"],
+        passages=tuple(Passage(entry=e, dense=1.0, lexical=0.0, score=1.0) for e in entries),
+        confidence=row["confidence"],
+    )

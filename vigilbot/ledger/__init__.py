@@ -1,0 +1,50 @@
+"""The ledger: every fact the bot knows, as named portable SQL over the Database port.
+
+Queries are methods; changes are Statements, so that a caller puts everything one decision changes
+into one atomic ``write``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vigilbot.ledger.chats import Chats
+from vigilbot.ledger.entries import Entries
+from vigilbot.ledger.rows import moment
+from vigilbot.ledger.runs import Runs
+from vigilbot.ports import Database, Row, Statement
+
+__all__ = ["Chats", "Entries", "Ledger", "Runs"]
+
+
+class Ledger:
+    """The three halves of the truth, behind one atomic write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.chats = Chats(database)
+        self.runs = Runs(database)
+        self.entries = Entries(database)
+
+    async def write(self, *statements: Statement) -> list[list[Row]]:
+        return await self._database.write(*statements)
+
+    async def fetch(self, sql: str, **args: object) -> list[Row]:
+        """For reports and inspection; whatever the bot needs has a name of its own."""
+        return await self._database.fetch(sql, **args)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest piece of work is due; None when there is none."""
+        [row] = await self._database.fetch(
+            "SELECT min(due) AS due FROM ("
+            "SELECT min(due_at) AS due FROM inbox WHERE state = 'new' UNION ALL "
+            "SELECT min(run_at) FROM oncalls WHERE run_at IS NOT NULL UNION ALL "
+            "SELECT min(learn_at) FROM oncalls WHERE learn_at IS NOT NULL UNION ALL "
+            "SELECT min(close_at) FROM oncalls WHERE close_at IS NOT NULL UNION ALL "
+            "SELECT min(standing_at) FROM questions WHERE standing_at IS NOT NULL UNION ALL "
+            "SELECT min(due_at) FROM deliveries WHERE state = 'due')"
+        )
+        return moment(row["due"]) if row["due"] else None

@@ -1,0 +1,204 @@
+"""Inbox, channels, on-calls and messages as SQL: named queries, and statements for one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from vigilbot.domain import Dialogue, Event, Message, OnCall, Role
+from vigilbot.ledger.rows import columns, pack, pack_event, stamp, to_message, to_oncall
+from vigilbot.ports import Database, Row, Statement
+
+
+class Chats:
+    """What people wrote, and in which on-call."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def receive(self, event: Event, *, at: datetime) -> bool:
+        """Durable before it returns; False when this happening is known already."""
+        [rows] = await self._database.write(
+            Statement(
+                "INSERT INTO inbox (tenant, key, natural_key, body, received_at, due_at) "
+                "VALUES (:tenant, :key, :natural_key, :body, :at, :at) "
+                "ON CONFLICT DO NOTHING RETURNING id",
+                {
+                    "tenant": event.tenant,
+                    "key": event.key,
+                    "natural_key": event.natural_key,
+                    "body": pack_event(event),
+                    "at": stamp(at),
+                },
+            )
+        )
+        return bool(rows)
+
+    async def inbox(self, *, now: datetime, limit: int = 100) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT id, body, attempts FROM inbox WHERE state = 'new' AND due_at <= :now "
+            "ORDER BY due_at, id LIMIT :limit",
+            now=stamp(now),
+            limit=limit,
+        )
+
+    @staticmethod
+    def inbox_done(inbox_id: int) -> Statement:
+        return Statement("UPDATE inbox SET state = 'done' WHERE id = :id", {"id": inbox_id})
+
+    @staticmethod
+    def inbox_failed(inbox_id: int, *, due: datetime, error: str, dead: bool) -> Statement:
+        return Statement(
+            "UPDATE inbox SET attempts = attempts + 1, due_at = :due, last_error = :error, "
+            "state = CASE WHEN :dead THEN 'dead' ELSE state END WHERE id = :id",
+            {"id": inbox_id, "due": stamp(due), "error": error[:500], "dead": int(dead)},
+        )
+
+    async def channel(self, tenant: str, channel: str) -> Row | None:
+        rows = await self._database.fetch(
+            "SELECT * FROM channels WHERE tenant = :tenant AND channel = :channel",
+            tenant=tenant,
+            channel=channel,
+        )
+        return rows[0] if rows else None
+
+    async def channels(self) -> list[Row]:
+        return await self._database.fetch("SELECT * FROM channels ORDER BY tenant, name")
+
+    @staticmethod
+    def put_channel(event: Event, *, space: str) -> Statement:
+        return Statement(
+            "INSERT INTO channels (tenant, channel, name, external, private, space) "
+            "VALUES (:tenant, :channel, :name, :external, :private, :space) "
+            "ON CONFLICT (tenant, channel) DO UPDATE SET name = excluded.name, "
+            "external = excluded.external, private = excluded.private, space = excluded.space",
+            {
+                "tenant": event.tenant,
+                "channel": event.channel,
+                "name": event.channel_name or event.channel,
+                "external": int(event.channel_external),
+                "private": int(event.channel_private),
+                "space": space,
+            },
+        )
+
+    async def oncall(self, oncall_id: str) -> OnCall | None:
+        rows = await self._database.fetch("SELECT * FROM oncalls WHERE id = :id", id=oncall_id)
+        return to_oncall(rows[0]) if rows else None
+
+    async def oncall_row(self, oncall_id: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM oncalls WHERE id = :id", id=oncall_id)
+        return rows[0] if rows else None
+
+    async def latest_oncall(self, tenant: str, channel: str) -> Row | None:
+        """The channel's newest on-call, for unit ``channel``."""
+        rows = await self._database.fetch(
+            "SELECT * FROM oncalls WHERE tenant = :tenant AND channel = :channel "
+            "ORDER BY opened_at DESC, id DESC LIMIT 1",
+            tenant=tenant,
+            channel=channel,
+        )
+        return rows[0] if rows else None
+
+    @staticmethod
+    def put_oncall(**values: Any) -> Statement:
+        return Statement(f"INSERT INTO oncalls {columns(values)} ON CONFLICT DO NOTHING", values)
+
+    @staticmethod
+    def change_oncall(oncall_id: str, **values: Any) -> Statement:
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        return Statement(f"UPDATE oncalls SET {changes} WHERE id = :id", {**values, "id": oncall_id})
+
+    @staticmethod
+    def put_message(message: Message, *, event: Event, oncall: str, rule: str) -> Statement:
+        values = {
+            "id": message.id,
+            "tenant": event.tenant,
+            "channel": event.channel,
+            "oncall": oncall,
+            "ts": message.ts,
+            "at": stamp(message.at),
+            "author": message.author,
+            "author_name": message.author_name,
+            "role": message.role.value,
+            "rule": rule,
+            "text": message.text,
+            "images": pack(
+                [{"url": i.url, "title": i.title, "media_type": i.media_type} for i in message.images]
+            ),
+        }
+        return Statement(f"INSERT INTO messages {columns(values)} ON CONFLICT DO NOTHING", values)
+
+    async def message(self, message_id: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM messages WHERE id = :id", id=message_id)
+        return rows[0] if rows else None
+
+    @staticmethod
+    def edit_message(message_id: str, *, text: str, rerun: bool) -> Statement:
+        """New text; ``rerun`` uncovers the message so that the next run sees it again."""
+        return Statement(
+            "UPDATE messages SET text = :text, version = version + 1, "
+            "run = CASE WHEN :rerun THEN NULL ELSE run END WHERE id = :id",
+            {"id": message_id, "text": text, "rerun": int(rerun)},
+        )
+
+    @staticmethod
+    def delete_message(message_id: str) -> Statement:
+        return Statement(
+            "UPDATE messages SET deleted = 1, text = '', images = '[]', version = version + 1 WHERE id = :id",
+            {"id": message_id},
+        )
+
+    async def dialogue(self, oncall_id: str, *, until: datetime | None = None) -> Dialogue:
+        rows = await self._database.fetch(
+            "SELECT * FROM messages WHERE oncall = :oncall AND deleted = 0 "
+            "AND (:until = '' OR at <= :until) ORDER BY at, ts",
+            oncall=oncall_id,
+            until=stamp(until) if until else "",
+        )
+        return Dialogue(messages=tuple(to_message(row) for row in rows))
+
+    async def uncovered(self, oncall_id: str) -> tuple[Message, ...]:
+        """Customer messages no run has covered yet, in time order."""
+        rows = await self._database.fetch(
+            "SELECT * FROM messages WHERE oncall = :oncall AND run IS NULL AND deleted = 0 "
+            "AND role = :role ORDER BY at, ts",
+            oncall=oncall_id,
+            role=Role.CUSTOMER.value,
+        )
+        return tuple(to_message(row) for row in rows)
+
+    async def due_oncalls(self, kind: str, *, now: datetime, limit: int = 50) -> list[Row]:
+        """On-calls whose ``run``, ``learn`` or ``close`` timer has come, oldest first."""
+        column = {"run": "run_at", "learn": "learn_at", "close": "close_at"}[kind]
+        return await self._database.fetch(
+            f"SELECT * FROM oncalls WHERE {column} IS NOT NULL AND {column} <= :now "
+            f"AND (lease_until IS NULL OR lease_until <= :now) ORDER BY {column}, id LIMIT :limit",
+            now=stamp(now),
+            limit=limit,
+        )
+
+    async def claim(self, oncall_id: str, *, now: datetime, until: datetime) -> bool:
+        """Takes the on-call for one worker until it is released or the lease ends."""
+        [rows] = await self._database.write(
+            Statement(
+                "UPDATE oncalls SET lease_until = :until WHERE id = :id "
+                "AND (lease_until IS NULL OR lease_until <= :now) RETURNING id",
+                {"id": oncall_id, "now": stamp(now), "until": stamp(until)},
+            )
+        )
+        return bool(rows)
+
+    async def release_all(self) -> None:
+        """At start: no other process holds this ledger, so every lease is a dead one's."""
+        await self._database.write(
+            Statement("UPDATE oncalls SET lease_until = NULL WHERE lease_until IS NOT NULL", {})
+        )
+
+    async def messages_by_id(self, ids: Sequence[str]) -> tuple[Message, ...]:
+        rows = await self._database.fetch(
+            "SELECT * FROM messages WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY at, ts",
+            ids=pack(list(ids)),
+        )
+        return tuple(to_message(row) for row in rows)

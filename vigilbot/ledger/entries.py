@@ -1,0 +1,266 @@
+"""Knowledge revisions, support, embeddings and lexical rows as SQL.
+
+Revisions are append-only: a change closes the current revision (``valid_to``) and appends the next;
+retraction appends a tombstone. Undo is one more revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vigilbot.domain import Citation, KnowledgeEntry, PassageKind, SupportKind, Trust
+from vigilbot.ledger.rows import columns, pack, pack_citations, stamp, to_entry, vector_blob
+from vigilbot.ports import Database, Row, Statement, Vector
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revision:
+    """What one new revision says; times, number and sequence are the ledger's."""
+
+    entry: str
+    revision: int
+    tenant: str
+    space: str
+    channel: str
+    kind: PassageKind
+    question: str
+    answer: str
+    citations: tuple[Citation, ...]
+    trust: Trust
+    learned_from: str
+    message_ids: tuple[str, ...]
+    operation: str
+    actor: str
+    reason: str
+    precondition: str = ""
+    retracted: bool = False
+    expires_at: datetime | None = None
+
+
+def lexeme(token: str) -> str:
+    """A token as FTS5's ``ascii`` tokenizer keeps it whole: punctuation would split it."""
+    if all(c.isalnum() or ord(c) > 127 for c in token):
+        return token
+    return "x" + token.encode().hex()
+
+
+class Entries:
+    """What the bot knows, when it knew it, and who said so."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @staticmethod
+    def append(revision: Revision, *, at: datetime, lexemes: Sequence[str]) -> list[Statement]:
+        """Closes the entry's current revision and makes this one current, with its lexical row."""
+        key = {"entry": revision.entry}
+        values: dict[str, Any] = {
+            "entry": revision.entry,
+            "revision": revision.revision,
+            "tenant": revision.tenant,
+            "space": revision.space,
+            "channel": revision.channel,
+            "kind": revision.kind.value,
+            "question": revision.question,
+            "answer": revision.answer,
+            "precondition": revision.precondition,
+            "citations": pack_citations(revision.citations),
+            "trust": revision.trust.value,
+            "learned_from": revision.learned_from,
+            "message_ids": pack(list(revision.message_ids)),
+            "operation": revision.operation,
+            "actor": revision.actor,
+            "reason": revision.reason,
+            "valid_from": stamp(at),
+            "retracted": int(revision.retracted),
+            "expires_at": stamp(revision.expires_at) if revision.expires_at else None,
+        }
+        statements = [
+            Statement(
+                "DELETE FROM lexical WHERE rowid IN "
+                "(SELECT seq FROM knowledge WHERE entry = :entry AND valid_to IS NULL)",
+                key,
+            ),
+            Statement(
+                "UPDATE knowledge SET valid_to = :at WHERE entry = :entry AND valid_to IS NULL",
+                {**key, "at": stamp(at)},
+            ),
+            Statement(f"INSERT INTO knowledge {columns(values)} RETURNING seq", values),
+        ]
+        if not revision.retracted:
+            statements.append(
+                Statement(
+                    "INSERT INTO lexical (rowid, tokens) SELECT seq, :tokens FROM knowledge "
+                    "WHERE entry = :entry AND valid_to IS NULL",
+                    {**key, "tokens": " ".join(lexemes)},
+                )
+            )
+        return statements
+
+    @staticmethod
+    def put_embedding(
+        *, key: str, model: str, tenant: str, entry: str, revision: int, space: str, vector: Vector
+    ) -> Statement:
+        values = {
+            "key": key,
+            "model": model,
+            "tenant": tenant,
+            "entry": entry,
+            "revision": revision,
+            "space": space,
+            "vector": vector_blob(vector),
+        }
+        return Statement(
+            f"INSERT INTO embeddings {columns(values)} ON CONFLICT (key, model) DO UPDATE SET "
+            "revision = excluded.revision, space = excluded.space, vector = excluded.vector",
+            values,
+        )
+
+    @staticmethod
+    def drop_embeddings(entry: str) -> Statement:
+        return Statement("DELETE FROM embeddings WHERE entry = :entry", {"entry": entry})
+
+    @staticmethod
+    def put_support(
+        *,
+        entry: str,
+        oncall: str,
+        kind: SupportKind,
+        tenant: str,
+        channel: str,
+        customer: str,
+        question: str,
+        at: datetime,
+    ) -> Statement:
+        values = {
+            "entry": entry,
+            "oncall": oncall,
+            "kind": kind.value,
+            "tenant": tenant,
+            "channel": channel,
+            "customer": customer,
+            "question": question,
+            "at": stamp(at),
+        }
+        return Statement(f"INSERT INTO support {columns(values)} ON CONFLICT DO NOTHING", values)
+
+    async def entry(self, entry_id: str) -> Row | None:
+        """The current revision's row, tombstones included."""
+        rows = await self._database.fetch(
+            "SELECT * FROM knowledge WHERE entry = :entry AND valid_to IS NULL", entry=entry_id
+        )
+        return rows[0] if rows else None
+
+    async def revisions(self, entry_id: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM knowledge WHERE entry = :entry ORDER BY revision", entry=entry_id
+        )
+
+    async def current(self, entry_ids: Sequence[str]) -> dict[str, KnowledgeEntry]:
+        """Entries in force by id; retracted and unknown ones are left out."""
+        rows = await self._database.fetch(
+            "SELECT * FROM knowledge WHERE entry IN (SELECT value FROM json_each(:ids)) "
+            "AND valid_to IS NULL AND retracted = 0",
+            ids=pack(list(entry_ids)),
+        )
+        return {row["entry"]: to_entry(row) for row in rows}
+
+    async def list_current(self, *, limit: int = -1, offset: int = 0) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT k.*, (SELECT count(DISTINCT oncall) FROM support s WHERE s.entry = k.entry "
+            "AND s.kind != 'contradicted') AS support FROM knowledge k "
+            "WHERE valid_to IS NULL AND retracted = 0 ORDER BY seq LIMIT :limit OFFSET :offset",
+            limit=limit,
+            offset=offset,
+        )
+
+    async def learned_from(self, oncall: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM knowledge WHERE learned_from = :oncall AND valid_to IS NULL AND retracted = 0 "
+            "ORDER BY seq",
+            oncall=oncall,
+        )
+
+    async def supports(self, entry_ids: Sequence[str]) -> list[Row]:
+        """Support rows of these entries, in time order."""
+        return await self._database.fetch(
+            "SELECT * FROM support WHERE entry IN (SELECT value FROM json_each(:ids)) ORDER BY at, oncall",
+            ids=pack(list(entry_ids)),
+        )
+
+    async def resolutions(self, *, tenant: str, channel: str, spaces: Sequence[str]) -> list[Row]:
+        """How often each entry in force resolved an on-call of this channel: (entry, times, last)."""
+        return await self._database.fetch(
+            "SELECT s.entry, count(DISTINCT s.oncall) AS times, max(s.at) AS last, k.citations "
+            "FROM support s JOIN knowledge k ON k.entry = s.entry AND k.valid_to IS NULL AND k.retracted = 0 "
+            "WHERE s.tenant = :tenant AND s.channel = :channel AND s.kind != 'contradicted' "
+            "AND k.space IN (SELECT value FROM json_each(:spaces)) "
+            "GROUP BY s.entry ORDER BY times DESC, last DESC, s.entry",
+            tenant=tenant,
+            channel=channel,
+            spaces=pack(list(spaces)),
+        )
+
+    async def embeddings(self, model: str) -> list[Row]:
+        """Every vector of entries in force, for building an index."""
+        return await self._database.fetch(
+            "SELECT key, entry, tenant, space, vector FROM embeddings WHERE model = :model ORDER BY key",
+            model=model,
+        )
+
+    async def vectors(self, entry_ids: Sequence[str], *, model: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT entry, key, vector FROM embeddings WHERE model = :model "
+            "AND entry IN (SELECT value FROM json_each(:ids)) ORDER BY key",
+            model=model,
+            ids=pack(list(entry_ids)),
+        )
+
+    async def embedding_keys(self, entry_id: str) -> list[str]:
+        rows = await self._database.fetch(
+            "SELECT DISTINCT key FROM embeddings WHERE entry = :entry ORDER BY key", entry=entry_id
+        )
+        return [row["key"] for row in rows]
+
+    async def entries_without_embedding(self, model: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT k.* FROM knowledge k LEFT JOIN embeddings e ON e.key = k.entry AND e.model = :model "
+            "WHERE k.valid_to IS NULL AND k.retracted = 0 AND e.key IS NULL ORDER BY k.seq",
+            model=model,
+        )
+
+    async def document_frequencies(self, lexemes: Sequence[str]) -> dict[str, int]:
+        rows = await self._database.fetch(
+            "SELECT t.term, t.doc FROM json_each(:terms) j JOIN lexical_terms t ON t.term = j.value",
+            terms=pack(list(lexemes)),
+        )
+        return {row["term"]: row["doc"] for row in rows}
+
+    async def match(
+        self, lexemes: Sequence[str], *, tenant: str, spaces: Sequence[str], limit: int
+    ) -> list[Row]:
+        """Entries in force that share a term, by BM25, best first: (entry, score > 0)."""
+        if not lexemes:
+            return []
+        return await self._database.fetch(
+            "SELECT k.entry, -bm25(lexical) AS score FROM lexical "
+            "JOIN knowledge k ON k.seq = lexical.rowid WHERE lexical MATCH :query "
+            "AND k.tenant = :tenant AND k.space IN (SELECT value FROM json_each(:spaces)) "
+            "AND k.valid_to IS NULL ORDER BY bm25(lexical), k.entry LIMIT :limit",
+            query=" OR ".join(f'"{term}"' for term in lexemes),
+            tenant=tenant,
+            spaces=pack(list(spaces)),
+            limit=limit,
+        )
+
+    async def counts(self) -> dict[str, int]:
+        [row] = await self._database.fetch(
+            "SELECT coalesce(sum(kind = 'qa' AND valid_to IS NULL AND retracted = 0), 0) AS qa, "
+            "coalesce(sum(kind = 'chunk' AND valid_to IS NULL AND retracted = 0), 0) AS chunks, "
+            "coalesce(sum(operation = 'revise'), 0) AS revised, "
+            "coalesce(sum(operation = 'retract'), 0) AS retracted FROM knowledge"
+        )
+        return dict(row)

@@ -1,0 +1,138 @@
+"""How domain values are written into columns, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from vigilbot.domain import (
+    Citation,
+    Event,
+    EventKind,
+    Image,
+    KnowledgeEntry,
+    Message,
+    OnCall,
+    OnCallState,
+    PassageKind,
+    Question,
+    Role,
+    Trust,
+)
+from vigilbot.ports import Row, Vector
+
+
+def stamp(at: datetime) -> str:
+    """UTC text of fixed width: sorts in time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def optional_moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None
+
+
+def pack(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def vector_blob(vector: Vector) -> bytes:
+    return np.asarray(vector, dtype="<f4").tobytes()
+
+
+def blob_vector(blob: bytes) -> Vector:
+    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+
+
+def pack_citations(citations: Iterable[Citation]) -> str:
+    return pack([[c.url, c.title] for c in citations])
+
+
+def unpack_citations(text: str) -> tuple[Citation, ...]:
+    return tuple(Citation(url=url, title=title) for url, title in json.loads(text))
+
+
+def pack_event(event: Event) -> str:
+    body = asdict(event)
+    body["at"] = stamp(event.at)
+    return pack(body)
+
+
+def unpack_event(text: str) -> Event:
+    body: dict[str, Any] = json.loads(text)
+    known = {f.name for f in fields(Event)}
+    body = {name: value for name, value in body.items() if name in known}
+    body["kind"] = EventKind(body["kind"])
+    body["at"] = moment(body["at"])
+    body["images"] = tuple(Image(**image) for image in body["images"])
+    body["user_groups"] = tuple(body["user_groups"])
+    return Event(**body)
+
+
+def to_message(row: Row) -> Message:
+    return Message(
+        id=row["id"],
+        ts=row["ts"],
+        at=moment(row["at"]),
+        role=Role(row["role"]),
+        author=row["author"],
+        text=row["text"],
+        images=tuple(Image(**image) for image in json.loads(row["images"])),
+        author_name=row["author_name"],
+    )
+
+
+def to_oncall(row: Row) -> OnCall:
+    return OnCall(
+        id=row["id"],
+        tenant=row["tenant"],
+        channel=row["channel"],
+        thread=row["thread"],
+        state=OnCallState(row["state"]),
+        opened_at=moment(row["opened_at"]),
+        joined_at=optional_moment(row["joined_at"]),
+        customer=row["customer"],
+        last_at=moment(row["last_at"]),
+        quiet=bool(row["quiet"]),
+    )
+
+
+def to_entry(row: Row) -> KnowledgeEntry:
+    return KnowledgeEntry(
+        id=row["entry"],
+        revision=row["revision"],
+        kind=PassageKind(row["kind"]),
+        question=row["question"],
+        answer=row["answer"],
+        citations=unpack_citations(row["citations"]),
+        trust=Trust(row["trust"]),
+        space=row["space"],
+        channel=row["channel"],
+        learned_from=row["learned_from"],
+        message_ids=names(row["message_ids"]),
+        valid_from=moment(row["valid_from"]),
+        actor=row["actor"],
+        precondition=row["precondition"],
+        expires_at=optional_moment(row["expires_at"]),
+    )
+
+
+def to_question(row: Row) -> Question:
+    return Question(text=row["text"], message_ids=names(row["message_ids"]), terms=names(row["terms"]))
+
+
+def columns(values: Mapping[str, Any]) -> str:
+    """``a, b`` and ``:a, :b`` for an INSERT of these values."""
+    return f"({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"

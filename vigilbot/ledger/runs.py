@@ -1,0 +1,180 @@
+"""Questions, runs, answers, deliveries, feedback and reviews as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from vigilbot.domain import DeliveryState, Outcome, QuestionState, Review
+from vigilbot.ledger.rows import columns, pack, stamp
+from vigilbot.ports import Database, Row, Statement
+
+
+class Runs:
+    """What the bot decided, said, and what became of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @staticmethod
+    def put(table: str, **values: Any) -> Statement:
+        """A new row of ``runs``, ``questions``, ``answers`` or ``deliveries``; a known key stays."""
+        return Statement(f"INSERT INTO {table} {columns(values)} ON CONFLICT DO NOTHING", values)
+
+    @staticmethod
+    def cover(message_ids: Sequence[str], *, run: str) -> Statement:
+        return Statement(
+            "UPDATE messages SET run = :run WHERE id IN (SELECT value FROM json_each(:ids))",
+            {"run": run, "ids": pack(list(message_ids))},
+        )
+
+    async def run(self, run_id: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM runs WHERE id = :id", id=run_id)
+        return rows[0] if rows else None
+
+    async def question(self, question_id: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM questions WHERE id = :id", id=question_id)
+        return rows[0] if rows else None
+
+    async def questions(self, oncall: str, *states: QuestionState) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM questions WHERE oncall = :oncall "
+            "AND state IN (SELECT value FROM json_each(:states)) ORDER BY asked_at, id",
+            oncall=oncall,
+            states=pack([s.value for s in states or tuple(QuestionState)]),
+        )
+
+    async def waiting_questions(self, *, tenant: str, since: datetime) -> list[Row]:
+        """Open questions of on-calls that have not closed: what another on-call may answer."""
+        return await self._database.fetch(
+            "SELECT q.* FROM questions q JOIN oncalls o ON o.id = q.oncall "
+            "WHERE q.tenant = :tenant AND q.state = 'open' AND q.resolved_at IS NULL "
+            "AND o.state = 'open' AND o.quiet = 0 AND q.asked_at >= :since ORDER BY q.asked_at, q.id",
+            tenant=tenant,
+            since=stamp(since),
+        )
+
+    async def due_standing(self, *, now: datetime) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM questions WHERE standing_at IS NOT NULL AND standing_at <= :now "
+            "ORDER BY standing_at, id LIMIT 50",
+            now=stamp(now),
+        )
+
+    @staticmethod
+    def change_question(question_id: str, **values: Any) -> Statement:
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        return Statement(f"UPDATE questions SET {changes} WHERE id = :id", {**values, "id": question_id})
+
+    async def answer(self, answer_id: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM answers WHERE id = :id", id=answer_id)
+        return rows[0] if rows else None
+
+    async def answers(self, oncall: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM answers WHERE oncall = :oncall ORDER BY at, id", oncall=oncall
+        )
+
+    async def sent(self, oncall: str) -> list[Row]:
+        """Answers whose card stands or is about to, with the delivery's state."""
+        return await self._database.fetch(
+            "SELECT a.*, d.state AS delivery_state, d.sent_at, d.due_at, d.accepted_by, d.key AS delivery_key "
+            "FROM deliveries d JOIN answers a ON a.id = d.answer "
+            "WHERE d.oncall = :oncall AND d.state IN ('due', 'sent') ORDER BY d.due_at, d.key",
+            oncall=oncall,
+        )
+
+    async def due_deliveries(self, *, now: datetime) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM deliveries WHERE state = 'due' AND due_at <= :now ORDER BY due_at, key LIMIT 50",
+            now=stamp(now),
+        )
+
+    async def delivery(self, *, answer: str) -> Row | None:
+        rows = await self._database.fetch(
+            "SELECT * FROM deliveries WHERE answer = :answer ORDER BY due_at DESC LIMIT 1", answer=answer
+        )
+        return rows[0] if rows else None
+
+    @staticmethod
+    def change_delivery(key: str, **values: Any) -> Statement:
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        return Statement(f"UPDATE deliveries SET {changes} WHERE key = :key", {**values, "key": key})
+
+    @staticmethod
+    def accepted(answer_id: str, *, actor: str) -> Statement:
+        """The first to accept stays the one the card names."""
+        return Statement(
+            "UPDATE deliveries SET accepted_by = :actor WHERE answer = :answer AND accepted_by = ''",
+            {"actor": actor, "answer": answer_id},
+        )
+
+    @staticmethod
+    def end_delivery(key: str, state: DeliveryState, *, error: str = "") -> Statement:
+        return Statement(
+            "UPDATE deliveries SET state = :state, last_error = :error WHERE key = :key AND state = 'due'",
+            {"key": key, "state": state.value, "error": error[:500]},
+        )
+
+    @staticmethod
+    def change_answer(answer_id: str, **values: Any) -> Statement:
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        return Statement(f"UPDATE answers SET {changes} WHERE id = :id", {**values, "id": answer_id})
+
+    @staticmethod
+    def set_outcome(answer_id: str, outcome: Outcome, *, at: datetime, final: bool = False) -> Statement:
+        """A person's click outranks what review concludes: ``final`` overwrites, a review does not."""
+        guard = (
+            ""
+            if final
+            else " AND COALESCE(outcome, '') NOT IN ('accepted_by_asker', 'verified', 'withdrawn')"
+        )
+        return Statement(
+            f"UPDATE answers SET outcome = :outcome, outcome_at = :at WHERE id = :id{guard}",
+            {"id": answer_id, "outcome": outcome.value, "at": stamp(at)},
+        )
+
+    @staticmethod
+    def put_feedback(
+        *, tenant: str, answer: str, actor: str, role: str, kind: str, at: datetime, subject: str = ""
+    ) -> Statement:
+        return Statement(
+            "INSERT INTO feedback (tenant, answer, actor, role, kind, subject, at) "
+            "VALUES (:tenant, :answer, :actor, :role, :kind, :subject, :at) "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            {
+                "tenant": tenant,
+                "answer": answer,
+                "actor": actor,
+                "role": role,
+                "kind": kind,
+                "subject": subject,
+                "at": stamp(at),
+            },
+        )
+
+    async def owed_feedback(self) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM feedback WHERE applied_at IS NULL ORDER BY id LIMIT 50"
+        )
+
+    @staticmethod
+    def feedback_applied(feedback_id: int, *, at: datetime) -> Statement:
+        return Statement(
+            "UPDATE feedback SET applied_at = :at WHERE id = :id", {"id": feedback_id, "at": stamp(at)}
+        )
+
+    @staticmethod
+    def put_review(review: Review, *, tenant: str, answer: str, through: datetime, at: datetime) -> Statement:
+        values = {
+            "tenant": tenant,
+            "answer": answer,
+            "through": stamp(through),
+            "verdict": review.verdict.value,
+            "agreed": int(review.agreed),
+            "message_ids": pack(list(review.message_ids)),
+            "reason": review.reason,
+            "at": stamp(at),
+        }
+        return Statement(f"INSERT INTO reviews {columns(values)} ON CONFLICT DO NOTHING", values)

@@ -1,0 +1,319 @@
+"""Events become messages of on-calls: the gate, bursts, holds, closing and reopening (Vigil 3.1).
+
+Nothing here waits or runs a model. Every timer is a due time written to the ledger:
+``run_at`` (customer messages nobody has judged yet), ``learn_at`` (extraction and review) and
+``close_at`` (inactivity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vigilbot.domain import Event, EventKind, Gate, Message, OnCallState, Role, Unit
+from vigilbot.ledger import Chats, Ledger
+from vigilbot.ledger.rows import moment, optional_moment, stamp
+from vigilbot.ports import Row, Statement
+from vigilbot.roles import Found, Roles
+
+COMMANDS = ("close", "reopen", "quiet", "resume", "assign", "call")
+BURST_CAP = 4  # a burst is taken after this many quiet times at the latest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnCallRules:
+    """The timing of an on-call. Durations, not points in time."""
+
+    unit: Unit
+    gate: Gate
+    grace: timedelta
+    burst: timedelta
+    ack_hold: timedelta
+    inactivity: timedelta
+    reopen: timedelta
+    learn_delay: timedelta
+    close_reactions: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ingested:
+    """What one event changes, to be written at once, and what it touched."""
+
+    statements: list[Statement] = field(default_factory=list)
+    oncall: str = ""
+    message: Message | None = None
+    deleted: str = ""  # id of a message that is gone
+    edited: str = ""  # id of a message whose text changed
+
+
+Acknowledges = Callable[[str, str], bool]  # (the human's text, the open question) -> claims it
+Confirms = Callable[[str], bool]  # the asker says that it worked
+
+
+class OnCalls:
+    """Turns events into ledger changes. ``space_of`` names the knowledge space of an event's channel."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        roles: Roles,
+        rules: OnCallRules,
+        space_of: Callable[[Event], str],
+        acknowledges: Acknowledges,
+        confirms: Confirms,
+    ) -> None:
+        self._ledger = ledger
+        self._chats = ledger.chats
+        self._roles = roles
+        self._rules = rules
+        self._space_of = space_of
+        self._acknowledges = acknowledges
+        self._confirms = confirms
+        self._known_channels: dict[tuple[str, str], tuple[str, bool, bool]] = {}
+
+    async def ingest(self, event: Event) -> Ingested:
+        if event.is_self:
+            return Ingested()
+        statements = self._channel(event)
+        if event.kind is EventKind.POSTED:
+            done = await self._posted(event)
+        elif event.kind is EventKind.EDITED:
+            done = await self._edited(event)
+        elif event.kind is EventKind.DELETED:
+            done = await self._deleted(event)
+        elif event.kind in (EventKind.REACTION_ADDED, EventKind.COMMAND):
+            done = await self._signalled(event)
+        else:
+            done = Ingested()
+        return Ingested(
+            statements=statements + done.statements,
+            oncall=done.oncall,
+            message=done.message,
+            deleted=done.deleted,
+            edited=done.edited,
+        )
+
+    def _channel(self, event: Event) -> list[Statement]:
+        key = (event.tenant, event.channel)
+        facts = (event.channel_name, event.channel_external, event.channel_private)
+        if self._known_channels.get(key) == facts:
+            return []
+        self._known_channels[key] = facts
+        return [self._chats.put_channel(event, space=self._space_of(event))]
+
+    async def _posted(self, event: Event) -> Ingested:
+        row = await self._find(event)
+        found = await self._role(event, row)
+        message = Message(
+            id=message_id(event.tenant, event.channel, event.ts),
+            ts=event.ts,
+            at=event.at,
+            role=found.role,
+            author=event.user,
+            author_name=event.user_name,
+            text=event.text,
+            images=event.images,
+        )
+        statements: list[Statement] = []
+        if row is None or self._starts_anew(row, event, found.role):
+            oncall = self._new_id(event, taken=row is not None)
+            statements.append(self._open(event, oncall))
+            row = None
+        else:
+            oncall = row["id"]
+        statements.append(self._chats.put_message(message, event=event, oncall=oncall, rule=found.rule))
+        if found.role is not Role.BOT:
+            changes = await self._effects(event, message, oncall, row)
+            statements.append(Chats.change_oncall(oncall, **changes))
+        return Ingested(statements=statements, oncall=oncall, message=message)
+
+    async def _find(self, event: Event) -> Row | None:
+        if self._rules.unit is Unit.CHANNEL:
+            return await self._chats.latest_oncall(event.tenant, event.channel)
+        rows = await self._ledger.fetch(
+            "SELECT * FROM oncalls WHERE tenant = :tenant AND channel = :channel AND thread = :thread "
+            "ORDER BY opened_at DESC, id DESC LIMIT 1",
+            tenant=event.tenant,
+            channel=event.channel,
+            thread=event.thread,
+        )
+        return rows[0] if rows else None
+
+    async def _role(self, event: Event, row: Row | None) -> Found:
+        author = event.user if event.ts == event.thread else ""
+        if not author:
+            root = await self._chats.message(message_id(event.tenant, event.channel, event.thread))
+            author = root["author"] if root else (row["customer"] if row else "")
+        return self._roles.of(event, thread_author=author)
+
+    def _starts_anew(self, row: Row, event: Event, role: Role) -> bool:
+        """A customer who comes back too late to reopen begins another on-call."""
+        closed = optional_moment(row["closed_at"])
+        if row["state"] != OnCallState.CLOSED or closed is None:
+            return False
+        late = event.at - closed > self._rules.reopen
+        return late and role is Role.CUSTOMER
+
+    def _new_id(self, event: Event, *, taken: bool) -> str:
+        thread = f"{event.tenant}/{event.channel}/{event.thread}"
+        if self._rules.unit is Unit.CHANNEL:
+            return f"{event.tenant}/{event.channel}/{event.ts}"
+        return f"{thread}#{event.ts}" if taken else thread
+
+    def _open(self, event: Event, oncall: str) -> Statement:
+        at_once = self._rules.gate is Gate.IMMEDIATELY
+        return Chats.put_oncall(
+            id=oncall,
+            tenant=event.tenant,
+            channel=event.channel,
+            thread=event.thread if self._rules.unit is Unit.THREAD else event.ts,
+            state=(OnCallState.OPEN if at_once else OnCallState.WAITING).value,
+            opened_at=stamp(event.at),
+            last_at=stamp(event.at),
+            gate_reason="immediately" if at_once else "",
+        )
+
+    async def _effects(
+        self, event: Event, message: Message, oncall: str, row: Row | None
+    ) -> dict[str, object]:
+        """The on-call's columns after this person's message."""
+        at = event.at
+        changes: dict[str, object] = {"last_at": stamp(at), "close_at": stamp(at + self._rules.inactivity)}
+        if message.role is Role.CUSTOMER:
+            changes |= await self._customer_spoke(message, oncall, row)
+        else:
+            changes |= await self._human_joined(at, f"{message.role.value} posted", oncall, row)
+            changes |= await self._human_spoke(message, oncall, row)
+        closed = row is not None and row["state"] == OnCallState.CLOSED
+        if closed and message.role is not Role.CUSTOMER:
+            changes.pop("close_at")
+        return changes
+
+    async def _customer_spoke(self, message: Message, oncall: str, row: Row | None) -> dict[str, object]:
+        at, rules = message.at, self._rules
+        changes: dict[str, object] = {}
+        if row is None or not row["customer"]:
+            changes["customer"] = message.author
+        state = (
+            row["state"]
+            if row
+            else (OnCallState.OPEN if rules.gate is Gate.IMMEDIATELY else OnCallState.WAITING)
+        )
+        if state == OnCallState.CLOSED:
+            state = OnCallState.OPEN
+            changes |= {"state": state.value, "closed_at": None, "close_reason": ""}
+        if row is not None and row["learn_at"] and self._confirms(message.text):
+            changes["learn_at"] = stamp(at)
+        if state == OnCallState.OPEN and not (row and row["quiet"]):
+            due = at + rules.burst
+            waiting = await self._chats.uncovered(oncall) if row and row["run_at"] else ()
+            if waiting:
+                due = min(due, max(at, waiting[0].at + BURST_CAP * rules.burst))
+            joined = row is not None and row["joined_at"] is not None
+            if not joined and row is not None:
+                due = max(due, moment(row["opened_at"]) + rules.grace)
+            elif not joined:
+                due = max(due, at + rules.grace)
+            hold = optional_moment(row["hold_until"]) if row else None
+            changes["run_at"] = stamp(max(due, hold) if hold else due)
+        return changes
+
+    async def _human_joined(
+        self, at: datetime, reason: str, oncall: str, row: Row | None
+    ) -> dict[str, object]:
+        """The gate opens: customer messages not yet addressed are due at once."""
+        if row is not None and row["joined_at"]:
+            return {}
+        changes: dict[str, object] = {"joined_at": stamp(at), "gate_reason": reason}
+        waiting = row is not None and row["state"] == OnCallState.WAITING
+        if row is None or waiting:
+            changes["state"] = OnCallState.OPEN.value
+        if waiting and row is not None and not row["quiet"] and await self._chats.uncovered(oncall):
+            changes["run_at"] = stamp(at)
+        return changes
+
+    async def _human_spoke(self, message: Message, oncall: str, row: Row | None) -> dict[str, object]:
+        if row is None or not row["customer"]:
+            return {}
+        changes: dict[str, object] = {"learn_at": stamp(message.at + self._rules.learn_delay)}
+        waiting = await self._chats.uncovered(oncall)
+        if waiting and self._acknowledges(message.text, "\n".join(m.text for m in waiting)):
+            hold = message.at + self._rules.ack_hold
+            changes |= {"hold_until": stamp(hold), "run_at": stamp(hold)}
+        return changes
+
+    async def _edited(self, event: Event) -> Ingested:
+        row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
+        if row is None or row["deleted"] or row["text"] == event.text:
+            return Ingested()
+        oncall = await self._chats.oncall_row(row["oncall"])
+        answered = await self._ledger.fetch(
+            "SELECT 1 FROM deliveries WHERE oncall = :oncall AND state = 'sent' AND answer IN "
+            "(SELECT a.id FROM answers a JOIN questions q ON q.id = a.question, json_each(q.message_ids) m "
+            "WHERE m.value = :message)",
+            oncall=row["oncall"],
+            message=row["id"],
+        )
+        rerun = row["role"] == Role.CUSTOMER and not answered
+        statements = [Chats.edit_message(row["id"], text=event.text, rerun=rerun)]
+        if rerun and oncall is not None and oncall["state"] == OnCallState.OPEN and not oncall["quiet"]:
+            statements.append(Chats.change_oncall(row["oncall"], run_at=stamp(event.at + self._rules.burst)))
+        return Ingested(statements=statements, oncall=row["oncall"], edited=row["id"])
+
+    async def _deleted(self, event: Event) -> Ingested:
+        row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
+        if row is None or row["deleted"]:
+            return Ingested()
+        return Ingested(statements=[Chats.delete_message(row["id"])], oncall=row["oncall"], deleted=row["id"])
+
+    async def _signalled(self, event: Event) -> Ingested:
+        """A reaction or a command: joins, closes, quietens."""
+        row = await self._find(event)
+        if row is None:
+            return Ingested()
+        found = await self._role(event, row)
+        helper = found.role in (Role.ANALYST, Role.PEER)
+        word = event.text.strip().casefold()
+        changes: dict[str, object] = {}
+        if event.kind is EventKind.REACTION_ADDED:
+            name = event.reaction.split("::")[0]
+            on_root = event.ts == row["thread"]
+            if found.role is Role.ANALYST and on_root and name in self._rules.close_reactions:
+                changes = closing(event.at, f"reaction :{name}: by an analyst")
+            elif helper:
+                changes = await self._human_joined(event.at, f"{found.role.value} reacted", row["id"], row)
+        elif word == "quiet":
+            changes = {"quiet": 1, "run_at": None}
+        elif word == "close" and helper:
+            changes = closing(event.at, "command")
+        elif word == "resume" and helper:
+            changes = {"quiet": 0, "run_at": stamp(event.at)}
+        elif word == "reopen":
+            changes = {
+                "state": OnCallState.OPEN.value,
+                "closed_at": None,
+                "close_at": stamp(event.at + self._rules.inactivity),
+            }
+        elif word in ("assign", "call"):
+            changes = await self._human_joined(event.at, f"command {word}", row["id"], row)
+        statements = [Chats.change_oncall(row["id"], **changes)] if changes else []
+        return Ingested(statements=statements, oncall=row["id"])
+
+
+def message_id(tenant: str, channel: str, ts: str) -> str:
+    """The ledger's id of a platform message."""
+    return f"{tenant}/{channel}/{ts}"
+
+
+def closing(at: datetime, reason: str) -> dict[str, object]:
+    """The columns of an on-call that closes at ``at``; its last learning is due at once."""
+    return {
+        "state": OnCallState.CLOSED.value,
+        "closed_at": stamp(at),
+        "close_reason": reason,
+        "close_at": None,
+        "run_at": None,
+        "learn_at": stamp(at),
+    }

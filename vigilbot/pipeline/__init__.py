@@ -1,0 +1,179 @@
+"""The online path of one run, in order (Vigil 3.1): identify, rewrite, retrieve, rerank, answer, dedup.
+
+Identification goes side by side with the search; a "no" cancels the rest. Nothing here writes: the
+bot records what a Trace says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vigilbot.domain import Answer, Dialogue, Identification, Message, Passage, Question, Role, Scope
+from vigilbot.pipeline.dedup import Dedup, Duplicate, Sent
+from vigilbot.pipeline.recheck import Recheck
+from vigilbot.pipeline.retrieve import Place, Retriever
+from vigilbot.ports import Engine, Reranker, Vector
+
+__all__ = ["Judged", "Pipeline", "Place", "Sent", "Trace"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One question's way through the pipeline."""
+
+    question: Question
+    vector: Vector  # of the question
+    passages: tuple[Passage, ...]  # every candidate, reranked, best first
+    answer: Answer
+    answer_vector: Vector | None  # None for a refusal
+    addressed_by: Message | None  # a human had answered before the run
+    duplicate: Duplicate | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """What one run saw and concluded. Timings are milliseconds of wall time by stage."""
+
+    identification: Identification
+    judged: tuple[Judged, ...]
+    through: datetime
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+class Pipeline:
+    """The stages, in the order a reader expects; an ablation passes another stage object."""
+
+    def __init__(
+        self, *, engine: Engine, retriever: Retriever, reranker: Reranker, dedup: Dedup, recheck: Recheck
+    ) -> None:
+        self.engine = engine
+        self._retriever = retriever
+        self._reranker = reranker
+        self._dedup = dedup
+        self._recheck = recheck
+
+    async def run(
+        self,
+        dialogue: Dialogue,
+        newest: Sequence[Message],
+        *,
+        scope: str,
+        place: Place,
+        sent: Sequence[Sent],
+    ) -> Trace:
+        """``newest`` are the customer messages the run is about; ``dialogue`` may reach beyond them."""
+        timings: dict[str, float] = {}
+        upto = newest[-1].at
+        seen = Dialogue(messages=tuple(m for m in dialogue.messages if m.at <= upto))
+        searching = asyncio.ensure_future(self._search(seen, newest, place, timings))
+        try:
+            with _Timer(timings, "identify"):
+                identification = await self.engine.identify(seen, newest, scope=scope)
+            if identification.scope is not Scope.WITHIN:
+                return Trace(
+                    identification=identification, judged=(), through=_end(dialogue), timings=timings
+                )
+            found = await searching
+        finally:
+            searching.cancel()
+            await asyncio.gather(searching, return_exceptions=True)
+        judged = [
+            await self._judge(dialogue, question, vector, passages, sent, timings)
+            for question, vector, passages in found
+        ]
+        return Trace(
+            identification=identification, judged=tuple(judged), through=_end(dialogue), timings=timings
+        )
+
+    async def again(
+        self, dialogue: Dialogue, question: Question, *, place: Place, sent: Sequence[Sent]
+    ) -> Trace:
+        """A standing question, already identified and rewritten, against today's knowledge."""
+        timings: dict[str, float] = {}
+        vector, passages = await self._candidates(question, place, timings)
+        judged = await self._judge(dialogue, question, vector, passages, sent, timings)
+        known = Identification(scope=Scope.WITHIN, within=1.0, out=0.0, none=0.0, reason="standing question")
+        return Trace(identification=known, judged=(judged,), through=_end(dialogue), timings=timings)
+
+    async def rank(self, dialogue: Dialogue, newest: Sequence[Message], *, place: Place) -> Judged | None:
+        """A shadow run: what would be found and answered now, whatever gate or mode say."""
+        found = await self._search(dialogue, newest, place, {})
+        if not found:
+            return None
+        question, vector, passages = found[0]
+        return await self._judge(dialogue, question, vector, passages, (), {})
+
+    async def _search(
+        self, dialogue: Dialogue, newest: Sequence[Message], place: Place, timings: dict[str, float]
+    ) -> list[tuple[Question, Vector, tuple[Passage, ...]]]:
+        with _Timer(timings, "rewrite"):
+            questions = await self.engine.rewrite(dialogue, newest)
+        return [(q, *await self._candidates(q, place, timings)) for q in questions]
+
+    async def _candidates(
+        self, question: Question, place: Place, timings: dict[str, float]
+    ) -> tuple[Vector, tuple[Passage, ...]]:
+        with _Timer(timings, "retrieve"):
+            found = await self._retriever.retrieve(question, place=place)
+        with _Timer(timings, "rerank"):
+            ranked = await self._reranker.rerank(question, found.passages, history=found.history)
+        return found.vector, ranked
+
+    async def _judge(
+        self,
+        dialogue: Dialogue,
+        question: Question,
+        vector: Vector,
+        passages: tuple[Passage, ...],
+        sent: Sequence[Sent],
+        timings: dict[str, float],
+    ) -> Judged:
+        with _Timer(timings, "answer"):
+            answer = await self.engine.answer(dialogue, question, passages)
+        with _Timer(timings, "dedup"):
+            answer_vector = None if answer.refused else await self._dedup.vector(answer.text)
+            duplicate = None if answer_vector is None else self._dedup.find(answer, answer_vector, sent)
+        humans = helpers_since(dialogue, question)
+        addressed = await self._recheck.addressed(question, vector, humans) if humans else None
+        return Judged(
+            question=question,
+            vector=vector,
+            passages=passages,
+            answer=answer,
+            answer_vector=answer_vector,
+            addressed_by=addressed,
+            duplicate=duplicate,
+        )
+
+
+def helpers_since(dialogue: Dialogue, question: Question) -> tuple[Message, ...]:
+    """What analysts and peers wrote after the question's last message."""
+    ids = set(question.message_ids)
+    asked = [m.at for m in dialogue.messages if m.id in ids]
+    if not asked:
+        return ()
+    return tuple(m for m in dialogue.messages if m.at > max(asked) and m.role in (Role.ANALYST, Role.PEER))
+
+
+def _end(dialogue: Dialogue) -> datetime:
+    return dialogue.messages[-1].at
+
+
+class _Timer:
+    """Adds a block's wall time to a stage's milliseconds."""
+
+    __slots__ = ("_stage", "_start", "_timings")
+
+    def __init__(self, timings: dict[str, float], stage: str) -> None:
+        self._timings, self._stage = timings, stage
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        spent = (time.perf_counter() - self._start) * 1000
+        self._timings[self._stage] = round(self._timings.get(self._stage, 0.0) + spent, 3)

@@ -1,0 +1,54 @@
+"""Answer deduplication within one on-call (Vigil 3.1.3), with two guards the paper lacks.
+
+Similarity alone swallows corrections: "use 2.1.3" and "use 2.1.4, 2.1.3 causes it" are 0.97 alike.
+So an answer that differs in negation, numbers, versions or identifiers is never a duplicate, nor is
+one for a card whose knowledge has changed since it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vigilbot.domain import Answer
+from vigilbot.ports import Embedder, Vector
+from vigilbot.sameness import says_same
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """A card that stands in the on-call, or is about to."""
+
+    answer: str  # id
+    text: str
+    vector: Vector
+    leaned: Mapping[str, int]  # entry -> the revision it rested on
+    current: Mapping[str, int]  # entry -> the revision in force now; absent when retracted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Duplicate:
+    of: str  # id of the answer sent before
+    similarity: float
+
+
+class Dedup:
+    """``theta`` belongs to the embedding model; cosine strictly above it counts as the same."""
+
+    def __init__(self, *, embedder: Embedder, theta: float) -> None:
+        self._embedder = embedder
+        self._theta = theta
+
+    async def vector(self, text: str) -> Vector:
+        vectors = await self._embedder.embed([text])
+        vector: Vector = vectors[0]
+        return vector
+
+    def find(self, answer: Answer, vector: Vector, sent: Sequence[Sent]) -> Duplicate | None:
+        for card in sent:
+            if any(card.current.get(entry) != revision for entry, revision in card.leaned.items()):
+                continue
+            similarity = float(vector @ card.vector)
+            if says_same(answer.text, card.text, similarity, self._theta):
+                return Duplicate(of=card.answer, similarity=similarity)
+        return None

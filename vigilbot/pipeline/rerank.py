@@ -1,0 +1,282 @@
+"""Reranking (Vigil 3.1.2): passages that lead to the same resolution speak together.
+
+A resolution is a cited document, or an answer given in nearly the same words. Every passage casts
+a vote that grows with the likeness of its question and of its answer to the question asked, and with
+the rare words they share; votes for one resolution add up. Past on-calls of the asking channel that
+retrieval did not bring count at the level of the least alike that it did bring, so a channel's usual
+resolution starts ahead. One more candidate is always there: a resolution nobody has given yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vigilbot.conflicts import conflict
+from vigilbot.domain import ChannelHistory, Citation, Passage, PassageKind, Question, Trust
+from vigilbot.pipeline.likeness import Likeness, Scale
+from vigilbot.ports import Embedder, Vector
+from vigilbot.sameness import says_same
+from vigilbot.text import canonical_url
+
+TEMPERATURE = 0.33  # likeness by which a vote grows e-fold (question and answer added)
+LEXICAL = 0.5  # the best lexical match counts like this share of a temperature
+NEW = 0.8  # likeness (question and answer added) at which the resolution nobody gave yet stands
+FEW = 0.3  # on-calls of this channel after which a vote learned in another one counts half
+DOCUMENT = 0.3  # weight of a document's best chunk: about the topic, not about this trouble
+REPEATED = 0.5  # what each further on-call that speaks for one entry adds to its vote
+CONFLICT = 0.05  # weight of a vote whose question names another error code, version or model
+SAME_ANSWER = 0.9  # cosine above which two answers without links are held to be one, guard permitting
+ENERGIES = 30.0  # bounds of a vote's logarithm, whatever an embedder returns
+REMEMBERED = 8192  # answers whose vectors are kept
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vote:
+    """What one passage says."""
+
+    passage: Passage
+    keys: tuple[str, ...]  # the resolutions it leads to
+    times: int  # on-calls of the asking channel it resolved
+    alike: float  # likeness of the questions
+    answers: float  # likeness of its answer to the question
+    energy: float  # logarithm of the vote before the weights
+    weight: float
+    conflict: str
+
+
+class EvidenceReranker:
+    """Pools the evidence for each resolution. Deterministic; needs no training."""
+
+    def __init__(self, *, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._scale = Scale(embedder)
+        self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
+
+    async def rerank(
+        self, question: Question, passages: Sequence[Passage], *, history: ChannelHistory | None = None
+    ) -> tuple[Passage, ...]:
+        """Best representatives of the resolutions first, then the other passages.
+
+        ``score`` of a representative is its resolution's share of all votes (0 to 1); ``evidence`` says
+        what the share rests on (see ``_evidence``).
+        """
+        if not passages:
+            return ()
+        scale = await self._scale.likeness()
+        answers = await self._answers(question, passages)
+        cosines = answers[1:] @ answers[0]
+        keys = _resolutions(passages, answers[1:])
+        times, known = _past(passages, keys, history)
+        elsewhere = FEW / (FEW + sum(known.times.values()))
+        drafts = zip(passages, keys, times, cosines, strict=True)
+        best = max(p.lexical for p in passages)
+        votes = [
+            _vote(
+                question.text, p, key, n, scale.of(float(cosine)), scale=scale, best=best, elsewhere=elsewhere
+            )
+            for p, key, n, cosine in drafts
+        ]
+        return _ordered(votes, known)
+
+    async def _answers(self, question: Question, passages: Sequence[Passage]) -> Vector:
+        """Vectors of the question and of every answer, one a row; answers are embedded once."""
+        texts = [question.text, *(_answer_text(p) for p in passages)]
+        marks = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
+        missing = {mark: text for mark, text in zip(marks, texts, strict=True) if mark not in self._vectors}
+        if missing:
+            vectors = await self._embedder.embed(list(missing.values()))
+            self._vectors.update(zip(missing, vectors, strict=True))
+        for mark in marks:
+            self._vectors.move_to_end(mark)
+        found: Vector = np.stack([self._vectors[mark] for mark in marks])
+        while len(self._vectors) > REMEMBERED:
+            self._vectors.popitem(last=False)
+        return found
+
+
+def _answer_text(passage: Passage) -> str:
+    return passage.entry.answer[:4000]
+
+
+def _resolutions(passages: Sequence[Passage], answers: Vector) -> list[tuple[str, ...]]:
+    """What each passage leads to: its cited documents, else its answer or one that says the same."""
+    found: list[tuple[str, ...]] = []
+    unlinked: list[int] = []
+    for i, passage in enumerate(passages):
+        urls = tuple(dict.fromkeys(canonical_url(c.url) for c in passage.entry.citations if c.url))
+        if not urls:
+            twin = next(
+                (j for j in unlinked if _same(passages[j], passages[i], answers[j], answers[i])), None
+            )
+            urls = (passage.entry.id,) if twin is None else found[twin]
+            unlinked.append(i)
+        found.append(urls)
+    return found
+
+
+def _same(a: Passage, b: Passage, one: Vector, two: Vector) -> bool:
+    cosine = float(one @ two)
+    return cosine >= SAME_ANSWER and says_same(a.entry.answer, b.entry.answer, cosine, SAME_ANSWER)
+
+
+def _past(
+    passages: Sequence[Passage], keys: Sequence[tuple[str, ...]], history: ChannelHistory | None
+) -> tuple[list[int], ChannelHistory]:
+    """How many on-calls of the channel each passage resolved, and the channel's history.
+
+    A channel without a past borrows that of the candidates, from all channels it may learn from: where
+    every on-call has a channel of its own, this is every question's case.
+    """
+    if history is not None and history.times:
+        return [p.resolutions for p in passages], history
+    borrowed = not any(p.resolutions for p in passages)
+    times = [
+        (p.support if borrowed else p.resolutions) if p.entry.kind is PassageKind.QA else 0 for p in passages
+    ]
+    counts: dict[str, int] = defaultdict(int)
+    for n, resolutions in zip(times, keys, strict=True):
+        for key in resolutions:
+            counts[key] += n
+    return times, ChannelHistory(times={key: n for key, n in counts.items() if n})
+
+
+def _vote(
+    asked: str,
+    passage: Passage,
+    keys: tuple[str, ...],
+    times: int,
+    answers: float,
+    *,
+    scale: Likeness,
+    best: float,
+    elsewhere: float,
+) -> Vote:
+    alike = scale.of(passage.dense)
+    rare = max(0.0, passage.lexical) / best if best > 0 else 0.0
+    clash = conflict(asked, f"{passage.entry.question}\n{passage.entry.precondition}")
+    weight = _weight(passage, times, elsewhere)
+    return Vote(
+        passage=passage,
+        keys=keys,
+        times=times,
+        alike=alike,
+        answers=answers,
+        energy=_energy(alike, answers, rare),
+        weight=weight * CONFLICT if clash else weight,
+        conflict=clash,
+    )
+
+
+def _energy(alike: float, answers: float, rare: float) -> float:
+    energy = (alike + answers) / TEMPERATURE + LEXICAL * rare
+    return max(-ENERGIES, min(ENERGIES, energy))
+
+
+def _weight(passage: Passage, times: int, elsewhere: float) -> float:
+    """How much a passage's voice counts, whatever it says."""
+    if passage.entry.kind is not PassageKind.QA:
+        return DOCUMENT
+    place = 1.0 if times else elsewhere
+    trust = 1.0 if passage.entry.trust is Trust.VERIFIED else 0.9
+    standing = (1 + passage.support) / (1 + passage.support + 2 * passage.against)
+    return place * trust * standing * (1 + REPEATED * (max(1, times) - 1))
+
+
+def _masses(votes: Sequence[Vote], history: ChannelHistory, top: float) -> tuple[dict[str, float], float]:
+    """Sums of votes by resolution and over all, in units of ``exp(top)``."""
+    masses: dict[str, float] = defaultdict(float)
+    documents: dict[str, float] = defaultdict(float)
+    brought: dict[str, int] = defaultdict(int)
+    total = math.exp(NEW / TEMPERATURE - top)
+    for vote in votes:
+        size = vote.weight * math.exp(vote.energy - top)
+        for key in vote.keys:
+            if vote.passage.entry.kind is PassageKind.QA:
+                masses[key] += size
+                brought[key] += vote.times
+            else:
+                documents[key] = max(documents[key], size)
+        total += size
+    here = sorted(v.energy for v in votes if v.times)
+    floor = math.exp(here[len(here) // 10] - top) if here else 0.0
+    for key, times in history.times.items():
+        absent = max(0, times - brought.get(key, 0)) * floor
+        total += absent
+        if key in masses:
+            masses[key] += absent
+    for key, size in documents.items():
+        masses[key] += size
+    return masses, total
+
+
+def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, ...]:
+    top = max(max(v.energy for v in votes), NEW / TEMPERATURE)
+    masses, total = _masses(votes, history, top)
+    sizes = {id(v): v.weight * math.exp(v.energy - top) for v in votes}
+    by_strength = sorted(votes, key=lambda v: (-sizes[id(v)], v.passage.entry.id))
+    firsts: dict[str, Vote] = {}
+    for vote in by_strength:
+        for key in vote.keys:
+            firsts.setdefault(key, vote)
+    ranking = sorted(masses, key=lambda k: (-masses[k], firsts[k].passage.entry.id, k))
+    chosen: dict[int, tuple[Vote, str]] = {}
+    for key in ranking:
+        chosen.setdefault(id(firsts[key]), (firsts[key], key))
+    rest = [(v, max(v.keys, key=lambda k: (masses[k], k))) for v in by_strength if id(v) not in chosen]
+    least = min(masses[key] for _, key in chosen.values()) / total
+    shares = {key: mass / total for key, mass in masses.items()}
+    shown = [(vote, key, shares[key]) for vote, key in chosen.values()]
+    shown += [(vote, key, least * min(1.0, sizes[id(vote)] / total)) for vote, key in rest]
+    evidence = {key: _evidence(key, votes, shares, history) for key in ranking}
+    return tuple(
+        replace(
+            vote.passage,
+            entry=replace(vote.passage.entry, citations=_by_share(vote.passage.entry.citations, shares)),
+            score=score,
+            evidence={
+                **evidence[key],
+                "alike": vote.alike,
+                "answers": vote.answers,
+                "conflict": float(bool(vote.conflict)),
+            },
+        )
+        for vote, key, score in shown
+    )
+
+
+def _by_share(citations: tuple[Citation, ...], shares: Mapping[str, float]) -> tuple[Citation, ...]:
+    if len(citations) < 2:
+        return citations
+    return tuple(sorted(citations, key=lambda c: -shares.get(canonical_url(c.url), 0.0)))
+
+
+def _evidence(
+    key: str, votes: Sequence[Vote], shares: Mapping[str, float], history: ChannelHistory
+) -> dict[str, float]:
+    """What speaks for one resolution, free of any model's scale.
+
+    ``share`` of all votes (0 to 1); ``rival``: the best other resolution's share; ``voices``: passages
+    that lead here; ``times``: on-calls of this channel it resolved, of ``oncalls``; ``novelty``: how often
+    this channel needs a resolution it never had (Good-Turing, 0 to 1); ``nearest``: likeness of the
+    question most alike; ``lexical``: best lexical score relative to the best of all candidates.
+    """
+    mine = [v for v in votes if key in v.keys]
+    oncalls = sum(history.times.values())
+    once = sum(1 for n in history.times.values() if n == 1)
+    best = max((v.passage.lexical for v in votes), default=0.0) or 1.0
+    return {
+        "share": shares[key],
+        "rival": max((share for other, share in shares.items() if other != key), default=0.0),
+        "voices": float(len(mine)),
+        "times": float(history.times.get(key, 0)),
+        "oncalls": float(oncalls),
+        "novelty": (once + 1) / (oncalls + 2),
+        "nearest": max(v.alike for v in mine),
+        "lexical": max(v.passage.lexical for v in mine) / best,
+    }

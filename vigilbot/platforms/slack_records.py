@@ -1,0 +1,294 @@
+"""What the records of a Slack export mean: people, channels, messages. No files, no order.
+
+Records are read tolerantly: a field of the wrong type counts as missing. Strings lose nothing but
+lone surrogates, which no store can hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from vigilbot.domain import Event, EventKind, Image
+from vigilbot.text import plain
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TS: Final = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
+_JOINS: Final = frozenset({"channel_join", "group_join"})
+_SAID: Final = frozenset(
+    {
+        "",
+        "bot_message",
+        "me_message",
+        "thread_broadcast",
+        "reply_broadcast",
+        "file_share",
+        "slackbot_response",
+    }
+)
+_SLACKBOT: Final = "USLACKBOT"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    id: str
+    name: str
+    title: str = ""
+    team: str = ""
+    enterprise: str = ""
+    guest: bool = False  # restricted to some channels, or a stranger from another workspace
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportChannel:
+    """A channel as the export lists it. ``folder`` holds its days."""
+
+    id: str
+    name: str
+    folder: str
+    private: bool = False
+    external: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """Who and where, as far as the export says; ``names`` are those of people and channels by id."""
+
+    tenant: str
+    enterprise: str
+    people: Mapping[str, Person]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """A record that is no event, and why: a short stable word for the statistics."""
+
+    reason: str
+
+
+def parse_ts(value: object) -> tuple[str, datetime] | None:
+    """Slack's message id as written and as UTC time; None when it is no timestamp."""
+    if isinstance(value, float):
+        value = f"{value:.6f}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    match = _TS.fullmatch(value)
+    if match is None:
+        return None
+    micro = int((match[2] or "").ljust(6, "0")[:6])
+    return value, _EPOCH + timedelta(seconds=int(match[1]), microseconds=micro)
+
+
+def people_of(records: Iterable[object]) -> dict[str, Person]:
+    """users.json by id; records without an id are left out."""
+    people: dict[str, Person] = {}
+    for record in records:
+        if isinstance(record, Mapping) and (user := _text(record, "id")):
+            people[user] = _person(user, record, _map(record, "profile"))
+    return people
+
+
+def channels_of(records: Iterable[object], *, private: bool) -> list[ExportChannel]:
+    """One of channels.json, groups.json, dms.json, mpims.json; direct messages are named by their id."""
+    found: list[ExportChannel] = []
+    for record in records:
+        if isinstance(record, Mapping) and (channel := _text(record, "id")):
+            name = _text(record, "name") or channel
+            external = bool(record.get("is_ext_shared"))
+            found.append(
+                ExportChannel(id=channel, name=name, folder=name, private=private, external=external)
+            )
+    return found
+
+
+def workspace_of(people: Mapping[str, Person], channels: Sequence[ExportChannel]) -> Workspace:
+    """The tenant is the team of most members who are no guests; "export" when nobody has a team."""
+    members = [p for p in people.values() if not p.guest and not p.is_bot] or list(people.values())
+    return Workspace(
+        tenant=_commonest(p.team for p in members) or "export",
+        enterprise=_commonest(p.enterprise for p in members),
+        people=people,
+        names={c.id: c.name for c in channels} | {p.id: p.name for p in people.values()},
+    )
+
+
+def event_of(record: object, channel: ExportChannel, workspace: Workspace) -> Event | Skipped:
+    """The event a record of a day file stands for.
+
+    An export holds the final text of an edited message and no older one, so it counts as posted at
+    its ``ts``. Reactions carry no time: to use them would be to look into the future, so they are
+    left out.
+    """
+    if not isinstance(record, Mapping):
+        return Skipped(reason="not an object")
+    if _text(record, "type") not in ("", "message"):
+        return Skipped(reason="not a message")
+    subtype = _text(record, "subtype")
+    when = parse_ts(record.get("ts"))
+    if when is None:
+        return Skipped(reason="no timestamp")
+    if subtype in _JOINS:
+        return _joined(record, channel, workspace, *when)
+    if subtype not in _SAID:
+        return Skipped(reason=subtype.replace("_", " ")[:40])
+    return _posted(record, channel, workspace, *when)
+
+
+def _joined(
+    record: Mapping[str, Any], channel: ExportChannel, workspace: Workspace, ts: str, at: datetime
+) -> Event:
+    person = _author(record, workspace)
+    natural = f"joined:{workspace.tenant}:{channel.id}:{person.id}:{ts}"
+    return Event(
+        kind=EventKind.MEMBER_JOINED,
+        tenant=workspace.tenant,
+        channel=channel.id,
+        ts=ts,
+        thread=ts,
+        user=person.id,
+        at=at,
+        key=f"replay:{natural}",
+        natural_key=natural,
+        is_bot=person.is_bot,
+        user_name=person.name,
+        user_title=person.title,
+        user_external=_external(record, person, workspace),
+        channel_name=channel.name,
+        channel_external=channel.external,
+        channel_private=channel.private,
+    )
+
+
+def _posted(
+    record: Mapping[str, Any], channel: ExportChannel, workspace: Workspace, ts: str, at: datetime
+) -> Event | Skipped:
+    files = [f for f in _list(record, "files") if isinstance(f, Mapping) and _text(f, "mode") != "tombstone"]
+    text = plain(_text(record, "text") or _attached(record), workspace.names)
+    if not text.strip() and not files:
+        return Skipped(reason="no text")
+    person = _author(record, workspace)
+    thread = parse_ts(record.get("thread_ts"))
+    natural = f"message:{workspace.tenant}:{channel.id}:{ts}"
+    return Event(
+        kind=EventKind.POSTED,
+        tenant=workspace.tenant,
+        channel=channel.id,
+        ts=ts,
+        thread=thread[0] if thread else ts,
+        user=person.id,
+        at=at,
+        key=f"replay:{natural}",
+        natural_key=natural,
+        text=text,
+        images=tuple(_images(files)),
+        is_bot=person.is_bot,
+        user_name=person.name,
+        user_title=person.title,
+        user_external=_external(record, person, workspace),
+        channel_name=channel.name,
+        channel_external=channel.external,
+        channel_private=channel.private,
+    )
+
+
+def _author(record: Mapping[str, Any], workspace: Workspace) -> Person:
+    """Known people keep their entry; a stranger's name comes with the message, else it is the id."""
+    bot = _text(record, "bot_id")
+    user = _text(record, "user") or bot or "unknown"
+    known = workspace.people.get(user)
+    automated = user == _SLACKBOT or _text(record, "subtype") in ("bot_message", "slackbot_response")
+    if known is not None:
+        if automated and not known.is_bot:
+            return Person(id=user, name=known.name, title=known.title, team=known.team, is_bot=True)
+        return known
+    profile = _map(record, "user_profile")
+    person = _person(user, profile, profile)
+    name = _text(record, "username") or _text(_map(record, "bot_profile"), "name")
+    return Person(
+        id=user,
+        name=person.name if person.name != user else name or user,
+        team=person.team or _text(record, "user_team"),
+        guest=person.guest,
+        is_bot=automated or bool(bot),
+    )
+
+
+def _person(user: str, record: Mapping[str, Any], profile: Mapping[str, Any]) -> Person:
+    name = (
+        _text(profile, "display_name")
+        or _text(record, "real_name")
+        or _text(profile, "real_name")
+        or _text(record, "name")
+        or user
+    )
+    return Person(
+        id=user,
+        name=name,
+        title=_text(profile, "title"),
+        team=_text(record, "team_id") or _text(profile, "team"),
+        enterprise=_text(_map(record, "enterprise_user"), "enterprise_id"),
+        guest=any(
+            record.get(flag) is True for flag in ("is_restricted", "is_ultra_restricted", "is_stranger")
+        ),
+        is_bot=record.get("is_bot") is True or user == _SLACKBOT,
+    )
+
+
+def _external(record: Mapping[str, Any], person: Person, workspace: Workspace) -> bool:
+    """Guests, and people whose team is another one outside of the same organisation."""
+    if person.guest:
+        return True
+    if person.enterprise and person.enterprise == workspace.enterprise:
+        return False
+    team = person.team or _text(record, "user_team")
+    return bool(team) and not person.is_bot and workspace.tenant not in ("export", team)
+
+
+def _attached(record: Mapping[str, Any]) -> str:
+    """What attachments say, for the messages of apps and for forwarded ones, which have no text."""
+    said: list[str] = []
+    for attachment in _list(record, "attachments"):
+        if isinstance(attachment, Mapping):
+            parts = [_text(attachment, key) for key in ("pretext", "title", "text")]
+            said += [part for part in parts if part] or [_text(attachment, "fallback")]
+    return "\n".join(part for part in said if part)
+
+
+def _images(files: Iterable[Mapping[str, Any]]) -> Iterable[Image]:
+    for file in files:
+        media_type = _text(file, "mimetype")
+        url = _text(file, "url_private") or _text(file, "permalink")
+        if media_type.startswith("image/") and url:
+            yield Image(url=url, title=_text(file, "title") or _text(file, "name"), media_type=media_type)
+
+
+def _commonest(values: Iterable[str]) -> str:
+    counts = Counter(value for value in values if value)
+    return min(counts, key=lambda value: (-counts[value], value)) if counts else ""
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        return ""
+    if value.isascii():
+        return value
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _map(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = record.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(record: Mapping[str, Any], key: str) -> list[Any]:
+    value = record.get(key)
+    return value if isinstance(value, list) else []

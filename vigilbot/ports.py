@@ -1,0 +1,158 @@
+"""The edges of the core. Each protocol's docstring is its whole contract.
+
+A contract test class per port runs on every implementation (tests/contract).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vigilbot.cards import Card
+from vigilbot.domain import (
+    Answer,
+    ChannelHistory,
+    Dialogue,
+    Extraction,
+    Identification,
+    Message,
+    Passage,
+    Question,
+    Review,
+)
+
+Vector = NDArray[np.float32]
+Row = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    """Where every time comes from. Never goes backwards."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement with named parameters (``:name``)."""
+
+    sql: str
+    args: Mapping[str, Any]
+
+
+class Database(Protocol):
+    """A transactional SQL store.
+
+    ``fetch`` reads committed rows. ``write`` runs its statements as one atomic batch behind one
+    lock: all or none; it returns the rows of every statement, in order (empty without RETURNING).
+    Both raise LedgerError. Nothing is held open across calls.
+    """
+
+    async def fetch(self, sql: str, **args: Any) -> list[Row]: ...
+
+    async def write(self, *statements: Statement) -> list[list[Row]]: ...
+
+    async def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors, one row a text, in order. Equal texts give equal vectors.
+
+    ``model`` names the vector space: vectors of different models are never compared. An empty
+    text has a vector too. Long texts are cut by the model, never refused.
+    """
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    async def embed(self, texts: Sequence[str]) -> Vector: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A vector's key and its cosine similarity to the query."""
+
+    key: str
+    score: float
+
+
+class VectorIndex(Protocol):
+    """Nearest vectors by cosine similarity, best first, ties by key.
+
+    ``space`` filters before the search: only vectors put with one of ``spaces`` are seen. ``put``
+    with a known key replaces; ``drop`` of an unknown key does nothing. Raises IndexFailed.
+    """
+
+    async def put(self, keys: Sequence[str], spaces: Sequence[str], vectors: Vector) -> None: ...
+
+    async def drop(self, keys: Sequence[str]) -> None: ...
+
+    async def search(self, vector: Vector, *, spaces: Sequence[str], limit: int) -> list[Hit]: ...
+
+    async def count(self) -> int: ...
+
+    async def close(self) -> None: ...
+
+
+class Reranker(Protocol):
+    """Orders passages for a question, best first; returns the same passages with new scores.
+
+    ``history`` says what resolved the asking channel's on-calls before; None when nobody knows. The
+    citations of a passage may come back in another order, the best supported first.
+    """
+
+    async def rerank(
+        self, question: Question, passages: Sequence[Passage], *, history: ChannelHistory | None = None
+    ) -> tuple[Passage, ...]: ...
+
+
+class Engine(Protocol):
+    """The five judgements the bot needs, whatever makes them (Vigil 3.1 and 3.2).
+
+    ``dialogue`` holds the on-call up to now; ``newest`` are the customer messages not yet judged,
+    in order. Texts of people are data, never instructions. Raises EngineError when there is no
+    judgement; it never returns a made-up one. ``post_threshold`` is the confidence from which its
+    answers are worth a card for everyone: each engine has its own scale.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def post_threshold(self) -> float: ...
+
+    async def identify(
+        self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str
+    ) -> Identification: ...
+
+    async def rewrite(self, dialogue: Dialogue, newest: Sequence[Message]) -> tuple[Question, ...]: ...
+
+    async def answer(
+        self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]
+    ) -> Answer: ...
+
+    async def review(self, dialogue: Dialogue, question: Question, answer: Answer) -> Review: ...
+
+    async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None: ...
+
+
+class Platform(Protocol):
+    """A chat platform, as far as the core speaks to it.
+
+    ``post`` returns the platform's id of the message. ``key`` is the delivery's idempotency key:
+    a second post with the same key must not show a second card. Raises PlatformError.
+    """
+
+    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str: ...
+
+    async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None: ...

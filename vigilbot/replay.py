@@ -1,0 +1,202 @@
+"""Lives through a chat export on a simulated clock, through the real bot, from empty knowledge.
+
+Replay is not a second bot: the export is a platform, the clock is simulated, everything else is
+what runs in production. Gold and labels only score; they change nothing the bot does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from vigilbot.app import Parts, assembled, open_embedder, roster
+from vigilbot.bot import Bot
+from vigilbot.domain import Dialogue, Event, EventKind, Gate, Role, Scope
+from vigilbot.errors import VigilBotError
+from vigilbot.evals import from_ledger
+from vigilbot.evals.replay_records import Point, RankedAt, ReplayRecords
+from vigilbot.oncalls import message_id
+from vigilbot.platforms.replay import Export, ReplayPlatform
+from vigilbot.ports import Embedder
+from vigilbot.providers.clock import SimulatedClock
+from vigilbot.roles import Roles
+from vigilbot.settings import Settings
+
+PEERS_HELP = (
+    "nobody in this export is known as an analyst (no listed id, group or title): "
+    "everyone who answers in somebody else's thread counts as one; roles.* in the configuration changes it"
+)
+
+
+class Progress(Protocol):
+    """Shows how far a long piece of work has come."""
+
+    def phase(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+class Life:
+    """Drives one bot through time. Work is done when it is due, never before, never twice."""
+
+    def __init__(self, *, bot: Bot, clock: SimulatedClock) -> None:
+        self._bot = bot
+        self._clock = clock
+
+    async def event(self, event: Event) -> None:
+        """Everything due before the event happens first; then the event is taken in."""
+        await self.until(event.at)
+        self._clock.advance_to(event.at)
+        await self._bot.receive(event)
+        await self._bot.ingest()
+
+    async def until(self, end: datetime | None) -> None:
+        """Does all work due by ``end``; with None, all there is."""
+        idle = 0
+        while (due := await self._bot.ledger.next_due()) is not None:
+            if end is not None and due > end:
+                return
+            self._clock.advance_to(max(due, self._clock.now()))
+            done = await self._bot.ingest() + await self._bot.work()
+            idle = 0 if done else idle + 1
+            if idle > 3:
+                raise VigilBotError(f"work due at {due} is never done: this is a defect, please report it")
+
+
+@dataclass(slots=True)
+class Shadow:
+    """Ranks the documents the bot would cite at the two moments gold is scored at.
+
+    ``resolutions`` is when each conversation's gold document was shared, by (channel, thread). A
+    shadow run reads; it writes nothing and changes nothing.
+    """
+
+    bot: Bot
+    resolutions: Mapping[tuple[str, str], datetime]
+    ranked: dict[tuple[str, str, Point], RankedAt] = field(default_factory=dict)
+
+    async def look(self, event: Event) -> None:
+        where = (event.channel, event.thread)
+        resolved = self.resolutions.get(where)
+        if resolved is None or event.kind is not EventKind.POSTED or event.at >= resolved:
+            return
+        row = await self.bot.ledger.chats.message(message_id(event.tenant, event.channel, event.ts))
+        if row is None or row["role"] != Role.CUSTOMER:
+            return
+        oncall = await self.bot.ledger.chats.oncall_row(row["oncall"])
+        if oncall is None:
+            return
+        channel = await self.bot.channel(oncall)
+        dialogue = await self.bot.ledger.chats.dialogue(row["oncall"])
+        asked = tuple(m for m in dialogue.messages if m.role is Role.CUSTOMER)
+        judged = await self.bot.pipeline.rank(dialogue, asked, place=self.bot.place(channel))
+        urls: tuple[str, ...] = ()
+        if judged is not None:
+            urls = tuple(dict.fromkeys(c.url for p in judged.passages for c in p.entry.citations if c.url))
+        found = RankedAt(
+            channel=event.channel,
+            thread=event.thread,
+            point=Point.BEFORE_RESOLUTION,
+            at=event.at,
+            urls=urls,
+            confidence=judged.answer.confidence if judged else 0.0,
+        )
+        self.ranked[*where, Point.BEFORE_RESOLUTION] = found
+        first = (*where, Point.FIRST_MESSAGE)
+        if first not in self.ranked and await self._within(dialogue, self.bot.scope(channel)):
+            self.ranked[first] = replace(found, point=Point.FIRST_MESSAGE)
+
+    async def _within(self, dialogue: Dialogue, scope: str) -> bool:
+        newest = dialogue.messages[-1:]
+        return (await self.bot.pipeline.engine.identify(dialogue, newest, scope=scope)).scope is Scope.WITHIN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replayed:
+    records: ReplayRecords
+    remarks: tuple[str, ...]
+
+
+async def replay(
+    export: Export,
+    *,
+    settings: Settings,
+    folder: Path,
+    progress: Progress,
+    start: Gate | None = None,
+    latency: timedelta = timedelta(seconds=5),
+    resolutions: Mapping[tuple[str, str], datetime] | None = None,
+) -> Replayed:
+    """The bot's life over ``export``, its ledger in ``folder``; the records to report on."""
+    embedder = await open_embedder(settings)
+    await _warm(embedder, export.events, progress)
+    peers = settings.roles.peers_are_analysts or not _knows_analysts(export.events, settings)
+    clock = SimulatedClock(export.events[0].at)
+    platform = ReplayPlatform(clock=clock, events=export.events)
+    async with assembled(
+        settings,
+        platform=platform,
+        clock=clock,
+        folder=folder,
+        embedder=embedder,
+        start=start,
+        latency=latency,
+        durable=False,
+        peers_are_analysts=peers,
+    ) as parts:
+        began = time.perf_counter()
+        shadow = Shadow(bot=parts.bot, resolutions=resolutions or {})
+        life = Life(bot=parts.bot, clock=clock)
+        with progress.phase("Replaying", len(export.events)) as step:
+            for event in export.events:
+                await life.event(event)
+                await shadow.look(event)
+                step(1)
+            await life.until(None)
+        seconds = time.perf_counter() - began
+        records = await _records(parts, export, shadow, start=start or settings.oncall.opens, seconds=seconds)
+    remarks = (PEERS_HELP,) if peers and not settings.roles.peers_are_analysts else ()
+    return Replayed(records=records, remarks=remarks)
+
+
+async def _warm(embedder: Embedder, events: Sequence[Event], progress: Progress) -> None:
+    """Embeds every text once, in large batches: several times faster than one by one later."""
+    texts = list(dict.fromkeys(e.text for e in events if e.kind is EventKind.POSTED and e.text))
+    with progress.phase("Reading", len(texts)) as step:
+        for first in range(0, len(texts), 256):
+            batch = texts[first : first + 256]
+            await embedder.embed(batch)
+            step(len(batch))
+
+
+def _knows_analysts(events: Sequence[Event], settings: Settings) -> bool:
+    """Whether any rule but the one for peers finds an analyst among those who wrote."""
+    roles = Roles(roster(settings, peers_are_analysts=False))
+    return any(roles.of(e, thread_author="").role is Role.ANALYST for e in events)
+
+
+async def _records(
+    parts: Parts, export: Export, shadow: Shadow, *, start: Gate, seconds: float
+) -> ReplayRecords:
+    stats = export.stats
+    return ReplayRecords(
+        export=export.name,
+        engine=parts.bot.pipeline.engine.name,
+        start=start.value,
+        first_at=export.events[0].at,
+        last_at=export.events[-1].at,
+        counts=await from_ledger.counts(
+            parts.ledger, conversations=stats.conversations, messages=stats.messages
+        ),
+        knowledge=await from_ledger.knowledge_counts(parts.ledger),
+        cards=await from_ledger.cards(parts.ledger, parts.embedder),
+        ranked=tuple(shadow.ranked.values()),
+        learned=await from_ledger.learned(parts.ledger),
+        stage_ms=await from_ledger.stage_ms(parts.ledger),
+        seconds=seconds,
+        skipped=stats.skipped,
+        warnings=export.warnings,
+    )

@@ -1,0 +1,299 @@
+"""What an operator can set. One field is one setting: its name, type, default, limits and help.
+
+Adding a field to a section is all that a new setting needs: the file, the environment variable, the
+checks, config/vigilbot.yaml and the table in README.md follow from it (`make docs` writes the last two).
+Secrets are not settings: they come from the environment only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_type_hints
+
+from vigilbot.domain import Gate, Mode, Unit
+from vigilbot.settings.rows import Row, Seconds, rows, setting
+from vigilbot.settings.sources import from_environment, from_file, from_options
+
+__all__ = ["TABLE", "Row", "Settings", "load"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnCallSettings:
+    """When an on-call begins and ends, and when the bot may speak in it."""
+
+    unit: Unit = setting(Unit.THREAD, "What one on-call is: a thread, or a channel between two silences.")
+    gate: Literal["auto", "analyst_joined", "immediately"] = setting(
+        "auto",
+        "When the bot starts to answer in an on-call: once an analyst joined it (posts, reacts, is assigned "
+        "or calls the bot), or immediately. auto: analyst_joined for unit channel, immediately for unit "
+        "thread.",
+    )
+    grace: Seconds = setting(
+        30.0, "With gate immediately: how long a present human may go first.", least=0, most=86400
+    )
+    burst: Seconds = setting(
+        8.0,
+        "Messages that follow one another within this time are read together, as one question in parts.",
+        least=0,
+        most=3600,
+    )
+    ack_hold: Seconds = setting(
+        180.0,
+        "How long an analyst's \"I'm on it\" for a question keeps the bot's answer to it back.",
+        least=0,
+        most=86400,
+    )
+    inactivity: Seconds = setting(43200.0, "An on-call closes after this long without a message.", least=60)
+    reopen: Seconds = setting(
+        86400.0, "A customer's message up to this long after the close reopens the on-call.", least=0
+    )
+    close_reactions: tuple[str, ...] = setting(
+        ("white_check_mark", "heavy_check_mark", "ballot_box_with_check"),
+        "Reactions to an on-call's first message that close it, by the platform's names without colons.",
+    )
+
+    @property
+    def opens(self) -> Gate:
+        """The gate, with `auto` decided by the unit."""
+        if self.gate != "auto":
+            return Gate(self.gate)
+        return Gate.ANALYST_JOINED if self.unit is Unit.CHANNEL else Gate.IMMEDIATELY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CardSettings:
+    """How often the bot speaks."""
+
+    per_oncall: int = setting(
+        3, "At most so many cards stand in an on-call while nobody accepted one.", least=0, most=100
+    )
+    gap: Seconds = setting(60.0, "The least time between two cards of an on-call.", least=0)
+    stale: Seconds = setting(
+        900.0, "A question older than this when its answer is ready gets no card.", least=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoleSettings:
+    """Who is a customer and who an analyst. The rules apply in this order; the first that fits decides."""
+
+    analysts: tuple[str, ...] = setting((), "User ids of analysts.")
+    customers: tuple[str, ...] = setting((), "User ids of customers.")
+    operators: tuple[str, ...] = setting((), "User ids of those who may command the bot.")
+    analyst_groups: tuple[str, ...] = setting((), "User groups whose members are analysts.")
+    analyst_titles: tuple[str, ...] = setting(
+        ("support analyst", "support engineer", "support agent", "support specialist"),
+        "Profile titles of analysts; upper and lower case are the same.",
+    )
+    author_is_customer: bool = setting(
+        True, "The author of a thread's first message is its customer, if no rule before said otherwise."
+    )
+    peers_are_analysts: bool = setting(
+        False,
+        "Whoever is left in a channel of one's own company or community counts as an analyst, not as a peer. "
+        "For the replay of community channels, where everybody helps everybody.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScopeSettings:
+    """What the bot answers, and who may see what was learned."""
+
+    statement: str = setting(
+        "",
+        "What the bot answers, in the operator's words: product, topics, and what it must leave to people. "
+        "Empty: every question somebody asks for help with.",
+    )
+    space: str = setting(
+        "",
+        "One space that all watched channels share, so that what is learned in one may answer in every "
+        "other. Empty: internal public channels share one, every private or external channel has its own.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModeSettings:
+    """How far the bot may go: listen (posts nothing, scores itself), analysts (private), everyone (cards)."""
+
+    internal: Mode = setting(Mode.EVERYONE, "The mode of a channel of one's own company when the bot joins.")
+    external: Mode = setting(Mode.ANALYSTS, "The mode of a channel shared with another company.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineSettings:
+    """What makes the judgements."""
+
+    kind: Literal["extractive"] = setting(
+        "extractive", "extractive: embeddings, lexical evidence and small trained classifiers, no key needed."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentifySettings:
+    """Which messages are questions in scope."""
+
+    threshold: float | None = setting(
+        None, "Probability from which a message counts as in scope. null: the engine's own.", least=0, most=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerSettings:
+    """When an answer is good enough to be shown."""
+
+    refuse: float | None = setting(
+        None, "Confidence below which there is no answer at all. null: the engine's own.", least=0, most=1
+    )
+    post: float | None = setting(
+        None, "Confidence from which a card is posted for everyone. null: the engine's own.", least=0, most=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DedupSettings:
+    """When an answer says what a card of the same on-call already says."""
+
+    theta: Mapping[str, float] = setting(
+        {"all-MiniLM-L6-v2": 0.7},
+        "Cosine similarity of two answers from which the second is dropped, by embedding model.",
+        least=0,
+        most=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalSettings:
+    """How knowledge is searched."""
+
+    candidates: int = setting(40, "Entries fetched along each path, before reranking.", least=1, most=1000)
+    passages: int = setting(8, "Entries kept after reranking.", least=1, most=50)
+    index: Literal["chroma", "exact"] = setting(
+        "chroma",
+        "Where vectors are searched. chroma: an embedded index beside the ledger, rebuilt whenever it is in "
+        "doubt, exact search meanwhile. exact: the ledger's vectors themselves.",
+    )
+    chroma_from: int = setting(
+        20000,
+        "Vectors from which chroma serves; below it exact search is as fast and needs nothing beside it.",
+        least=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbedderSettings:
+    """What turns texts into vectors."""
+
+    model: str = setting(
+        "all-MiniLM-L6-v2",
+        "Names the vector space; vectors of different names are never compared. The default comes with the "
+        "package.",
+    )
+    path: Path | None = setting(
+        None, "Folder of a sentence-transformers model. null: the one that comes with the package."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearnSettings:
+    """Learning from questions that the bot could not answer."""
+
+    delay: Seconds = setting(
+        300.0, "How long after an analyst's answer it is learned, unless the asker confirms sooner.", least=0
+    )
+    attempts: int = setting(3, "So many times a resolution is looked for before giving up.", least=1, most=20)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewSettings:
+    """Checking answers nobody accepted against what the humans said later."""
+
+    quiet: Seconds = setting(
+        1200.0, "An on-call quiet for this long is reviewed, even while it is open.", least=1
+    )
+    attempts: int = setting(3, "So many times a review is tried before giving up.", least=1, most=20)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandingSettings:
+    """Questions that wait for an answer learned elsewhere."""
+
+    enabled: bool = setting(
+        True, "When one on-call teaches an answer, every open on-call still waiting for it gets its card."
+    )
+    max_age: Seconds = setting(86400.0, "A question waits no longer than this.", least=60)
+    similarity: float = setting(
+        0.5,
+        "Cosine similarity to what was just learned from which a waiting question is tried again.",
+        least=0,
+        most=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSettings:
+    """Where the bot keeps what it knows."""
+
+    dir: Path = setting(Path("data"), "Folder of the ledger and the index, made when missing.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptSettings:
+    """The texts a language model is asked with."""
+
+    dir: Path | None = setting(None, "Folder of the prompts. null: the project's own.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogSettings:
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least level that is logged.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Every setting, frozen."""
+
+    oncall: OnCallSettings = field(default_factory=OnCallSettings)
+    cards: CardSettings = field(default_factory=CardSettings)
+    roles: RoleSettings = field(default_factory=RoleSettings)
+    scope: ScopeSettings = field(default_factory=ScopeSettings)
+    mode: ModeSettings = field(default_factory=ModeSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    identify: IdentifySettings = field(default_factory=IdentifySettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
+    dedup: DedupSettings = field(default_factory=DedupSettings)
+    retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
+    embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    learn: LearnSettings = field(default_factory=LearnSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+    standing: StandingSettings = field(default_factory=StandingSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    prompts: PromptSettings = field(default_factory=PromptSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+TABLE: Mapping[str, Row] = MappingProxyType({row.name: row for row in rows(Settings)})
+"""Every setting by its dotted name, in the order of declaration."""
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
+    """Defaults, then the file, then VIGILBOT_<SECTION>_<KEY>, then options by dotted name; later ones win.
+
+    Raises BadSettings. A path that is given must exist.
+    """
+    values = from_file(TABLE, path) if path else {}
+    values |= from_environment(TABLE, environ)
+    values |= from_options(TABLE, options)
+    by_section: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        by_section.setdefault(TABLE[name].section, {})[TABLE[name].key] = value
+    kinds = get_type_hints(Settings)
+    return Settings(**{name: kinds[name](**values) for name, values in by_section.items()})

@@ -1,0 +1,136 @@
+"""Doubles for the edges: an embedder without a model, a platform that records, a database that fails."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vigilbot.cards import Card
+from vigilbot.errors import LedgerError, PlatformError
+from vigilbot.platforms.replay import PostedCard, ReplayPlatform
+from vigilbot.ports import Clock, Database, Embedder, Row, Statement, Vector
+from vigilbot.stopwords import STOPWORDS
+from vigilbot.text import tokens
+
+_COMMON = frozenset(word for words in STOPWORDS.values() for word in words)
+
+
+class HashEmbedder:
+    """Bags of hashed words: texts that share words are alike, nothing else is. No model, no download."""
+
+    def __init__(self, *, dimensions: int = 256) -> None:
+        self._dimensions = dimensions
+
+    @property
+    def model(self) -> str:
+        return f"hash-{self._dimensions}"
+
+    @property
+    def dimensions(self) -> int:
+        return self._dimensions
+
+    async def embed(self, texts: Sequence[str]) -> Vector:
+        vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            words = tokens(text)
+            for word in [w for w in words if w not in _COMMON] or words or [""]:
+                digest = zlib.crc32(word.encode("utf-8", "replace"))
+                row[digest % self._dimensions] += 1.0 if digest & 0x10000 else -1.0
+            length = float(np.linalg.norm(row))
+            row /= length or 1.0
+            if not length:  # words that cancel each other
+                row[0] = 1.0
+        return vectors
+
+
+class RememberingEmbedder:
+    """Another embedder whose vectors are kept by text, so that many scenarios share their cost."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Vector] = {}
+
+    @property
+    def model(self) -> str:
+        return self._embedder.model
+
+    @property
+    def dimensions(self) -> int:
+        return self._embedder.dimensions
+
+    async def embed(self, texts: Sequence[str]) -> Vector:
+        missing = list(dict.fromkeys(text for text in texts if text not in self._known))
+        if missing:
+            vectors = await self._embedder.embed(missing)
+            self._known.update(zip(missing, vectors, strict=True))
+        if not texts:
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        return np.stack([self._known[text] for text in texts])
+
+
+class RecordingPlatform:
+    """A platform in memory that can be told to fail. It outlives the bot, as a real one does."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._inner = ReplayPlatform(clock=clock)
+        self._refusals = 0
+        self._losses = 0
+        self.attempts = 0
+
+    @property
+    def posted(self) -> list[PostedCard]:
+        return self._inner.posted
+
+    def refuse(self, times: int) -> None:
+        """The next so many posts raise PlatformError and show nothing."""
+        self._refusals = times
+
+    def lose(self, times: int) -> None:
+        """The next so many posts show their card, but the answer is lost: PlatformError."""
+        self._losses = times
+
+    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str:
+        self.attempts += 1
+        if self._refusals:
+            self._refusals -= 1
+            raise PlatformError("refused, as the test asked")
+        ts = await self._inner.post(tenant=tenant, channel=channel, thread=thread, card=card, key=key)
+        if self._losses:
+            self._losses -= 1
+            raise PlatformError("the connection broke after the request, as the test asked")
+        return ts
+
+    async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
+        await self._inner.update(tenant=tenant, channel=channel, ts=ts, card=card)
+
+
+class FailingDatabase:
+    """Another database whose Nth write fails, once: before it changes anything, or after its commit.
+
+    A write that fails ``after`` is what a caller sees whose process died between commit and return.
+    """
+
+    def __init__(self, database: Database, *, fail_at: int, after: bool = False) -> None:
+        self._database = database
+        self._fail_at = fail_at
+        self._after = after
+        self.writes = 0
+
+    async def fetch(self, sql: str, **args: Any) -> list[Row]:
+        return await self._database.fetch(sql, **args)
+
+    async def write(self, *statements: Statement) -> list[list[Row]]:
+        self.writes += 1
+        fails = self.writes == self._fail_at
+        if fails and not self._after:
+            raise LedgerError(f"write {self.writes} failed, as the test asked")
+        rows = await self._database.write(*statements)
+        if fails:
+            raise LedgerError(f"write {self.writes} was not confirmed, as the test asked")
+        return rows
+
+    async def close(self) -> None:
+        await self._database.close()
