@@ -21,7 +21,7 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
     0: ("domain", "errors"),
     1: (
         *("ports", "settings", "prompts", "cards", "redact", "text", "stopwords", "phrases"),
-        *("sameness", "polarity", "conflicts", "replies", "cues"),
+        *("sameness", "polarity", "conflicts", "replies", "cues", "usage"),
     ),
     2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
     3: ("knowledge", "oncalls"),
@@ -43,7 +43,7 @@ ADAPTERS_SEE = frozenset(LAYERS[0] + LAYERS[1]) - {"settings", "prompts"}
 
 NUMERIC = frozenset({"numpy"})
 THIRD_PARTY: Mapping[str, frozenset[str]] = {
-    "ports": NUMERIC,
+    "ports": NUMERIC | {"pydantic"},
     "settings": frozenset({"yaml", "pydantic"}),
     "prompts": frozenset({"yaml", "pydantic"}),
     "ledger": NUMERIC,

@@ -41,8 +41,11 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
         "doctor": LazyCommand(
             "vigilbot.cli.doctor:doctor", "Check all that the bot needs, say how to mend it."
         ),
-        "eval": LazyCommand("vigilbot.cli.evaluate:eval", "Score one judgement on labelled conversations."),
+        "eval": LazyCommand(
+            "vigilbot.cli.evaluate:evaluate", "Score one judgement on labelled conversations."
+        ),
         "train": LazyCommand("vigilbot.cli.train:train", "Train the extractive engine's classifiers anew."),
+        "bench": LazyCommand("vigilbot.cli.bench:bench", "Measure what BENCHMARKS.md reports."),
     }
 )
 """Every command, in the order of the help: first what somebody new wants."""

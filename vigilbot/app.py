@@ -20,6 +20,7 @@ from vigilbot.domain import Gate as Start
 from vigilbot.engines.extractive import ExtractiveEngine
 from vigilbot.knowledge import Knowledge
 from vigilbot.learning.answered import Answered
+from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.reviewer import Reviewer
 from vigilbot.learning.standing import Standing
@@ -173,8 +174,8 @@ async def assembled(
         await knowledge.load()
         engine = engine or engine_of(settings, model)
         roles = Roles(roster(settings, peers_are_analysts=peers_are_analysts))
-        bot = _bot(
-            settings,
+        bot = _Wiring(
+            settings=settings,
             ledger=ledger,
             knowledge=knowledge,
             embedder=model,
@@ -184,111 +185,133 @@ async def assembled(
             clock=clock,
             start=start or settings.oncall.opens,
             latency=latency,
-        )
+        ).bot()
         yield Parts(bot=bot, ledger=ledger, knowledge=knowledge, embedder=model, roles=roles)
 
 
-def _bot(
-    settings: Settings,
-    *,
-    ledger: Ledger,
-    knowledge: Knowledge,
-    embedder: Embedder,
-    engine: Engine,
-    roles: Roles,
-    platform: Platform,
-    clock: Clock,
-    start: Start,
-    latency: timedelta,
-) -> Bot:
-    recheck = Recheck(embedder=embedder)
-    dedup = Dedup(embedder=embedder, theta=theta_of(settings, embedder))
-    retriever = Retriever(knowledge=knowledge, embedder=embedder, candidates=settings.retrieval.candidates)
-    post = settings.answer.post
-    return Bot(
-        ledger=ledger,
-        oncalls=OnCalls(
-            ledger=ledger,
-            roles=roles,
-            rules=_oncall_rules(settings, start),
-            space_of=lambda event: space_of(event, everywhere=settings.scope.space),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wiring:
+    """The concrete parts, and how they are put together."""
+
+    settings: Settings
+    ledger: Ledger
+    knowledge: Knowledge
+    embedder: Embedder
+    engine: Engine
+    roles: Roles
+    platform: Platform
+    clock: Clock
+    start: Start
+    latency: timedelta
+
+    def bot(self) -> Bot:
+        known = self.settings
+        recheck = Recheck(embedder=self.embedder)
+        post = known.answer.post
+        return Bot(
+            ledger=self.ledger,
+            oncalls=self._oncalls(),
+            roles=self.roles,
+            pipeline=self._pipeline(recheck),
+            gate=Gate(
+                threshold=self.engine.post_threshold if post is None else post,
+                per_oncall=known.cards.per_oncall,
+            ),
+            knowledge=self.knowledge,
+            lessons=self._lessons(),
+            standing=self._standing(),
+            delivery=self._delivery(recheck),
+            clock=self.clock,
+            rules=BotRules(
+                card_gap=timedelta(seconds=known.cards.gap),
+                stale=timedelta(seconds=known.cards.stale),
+                scope=known.scope.statement,
+                mode_internal=known.mode.internal,
+                mode_external=known.mode.external,
+                latency=self.latency,
+            ),
+            spaces_of=spaces_of,
+        )
+
+    def _oncalls(self) -> OnCalls:
+        known = self.settings.oncall
+        everywhere = self.settings.scope.space
+        return OnCalls(
+            ledger=self.ledger,
+            roles=self.roles,
+            rules=OnCallRules(
+                unit=known.unit,
+                gate=self.start,
+                grace=timedelta(seconds=known.grace),
+                burst=timedelta(seconds=known.burst),
+                ack_hold=timedelta(seconds=known.ack_hold),
+                inactivity=timedelta(seconds=known.inactivity),
+                reopen=timedelta(seconds=known.reopen),
+                learn_delay=timedelta(seconds=self.settings.learn.delay),
+                close_reactions=frozenset(known.close_reactions),
+            ),
+            space_of=lambda event: space_of(event, everywhere=everywhere),
             acknowledges=acknowledges,
             confirms=confirms,
-        ),
-        roles=roles,
-        pipeline=Pipeline(
-            engine=engine,
-            retriever=retriever,
-            reranker=EvidenceReranker(embedder=embedder),
-            dedup=dedup,
+        )
+
+    def _pipeline(self, recheck: Recheck) -> Pipeline:
+        return Pipeline(
+            engine=self.engine,
+            retriever=Retriever(
+                knowledge=self.knowledge,
+                embedder=self.embedder,
+                candidates=self.settings.retrieval.candidates,
+            ),
+            reranker=EvidenceReranker(embedder=self.embedder),
+            dedup=Dedup(embedder=self.embedder, theta=theta_of(self.settings, self.embedder)),
             recheck=recheck,
-        ),
-        gate=Gate(
-            threshold=engine.post_threshold if post is None else post,
-            per_oncall=settings.cards.per_oncall,
-        ),
-        knowledge=knowledge,
-        lessons=_lessons(settings, ledger=ledger, knowledge=knowledge, engine=engine, clock=clock),
-        standing=Standing(
-            ledger=ledger,
-            knowledge=knowledge,
-            embedder=embedder,
-            clock=clock,
-            max_age=timedelta(seconds=settings.standing.max_age if settings.standing.enabled else 0),
-            similarity=settings.standing.similarity,
+        )
+
+    def _delivery(self, recheck: Recheck) -> Delivery:
+        return Delivery(
+            ledger=self.ledger,
+            platform=self.platform,
+            recheck=recheck,
+            embedder=self.embedder,
+            clock=self.clock,
+            learn_delay=timedelta(seconds=self.settings.learn.delay),
+            review_quiet=timedelta(seconds=self.settings.review.quiet),
+        )
+
+    def _standing(self) -> Standing:
+        known = self.settings.standing
+        return Standing(
+            ledger=self.ledger,
+            knowledge=self.knowledge,
+            embedder=self.embedder,
+            clock=self.clock,
+            max_age=timedelta(seconds=known.max_age if known.enabled else 0),
+            similarity=known.similarity,
             spaces_of=spaces_of,
-        ),
-        delivery=Delivery(
-            ledger=ledger,
-            platform=platform,
-            recheck=recheck,
-            embedder=embedder,
-            clock=clock,
-            learn_delay=timedelta(seconds=settings.learn.delay),
-            review_quiet=timedelta(seconds=settings.review.quiet),
-        ),
-        clock=clock,
-        rules=BotRules(
-            card_gap=timedelta(seconds=settings.cards.gap),
-            stale=timedelta(seconds=settings.cards.stale),
-            scope=settings.scope.statement,
-            mode_internal=settings.mode.internal,
-            mode_external=settings.mode.external,
-            latency=latency,
-        ),
-        spaces_of=spaces_of,
-    )
+        )
 
-
-def _oncall_rules(settings: Settings, start: Start) -> OnCallRules:
-    known = settings.oncall
-    return OnCallRules(
-        unit=known.unit,
-        gate=start,
-        grace=timedelta(seconds=known.grace),
-        burst=timedelta(seconds=known.burst),
-        ack_hold=timedelta(seconds=known.ack_hold),
-        inactivity=timedelta(seconds=known.inactivity),
-        reopen=timedelta(seconds=known.reopen),
-        learn_delay=timedelta(seconds=settings.learn.delay),
-        close_reactions=frozenset(known.close_reactions),
-    )
-
-
-def _lessons(
-    settings: Settings, *, ledger: Ledger, knowledge: Knowledge, engine: Engine, clock: Clock
-) -> Lessons:
-    return Lessons(
-        ledger=ledger,
-        knowledge=knowledge,
-        answered=Answered(ledger=ledger, knowledge=knowledge, clock=clock),
-        unanswered=Unanswered(
-            engine=engine, ledger=ledger, knowledge=knowledge, attempts=settings.learn.attempts
-        ),
-        reviewer=Reviewer(
-            engine=engine, ledger=ledger, knowledge=knowledge, clock=clock, attempts=settings.review.attempts
-        ),
-        clock=clock,
-        delay=timedelta(seconds=settings.learn.delay),
-        quiet=timedelta(seconds=settings.review.quiet),
-    )
+    def _lessons(self) -> Lessons:
+        known = self.settings
+        return Lessons(
+            ledger=self.ledger,
+            knowledge=self.knowledge,
+            answered=Answered(ledger=self.ledger, knowledge=self.knowledge, clock=self.clock),
+            unanswered=Unanswered(
+                engine=self.engine,
+                ledger=self.ledger,
+                knowledge=self.knowledge,
+                attempts=known.learn.attempts,
+            ),
+            reviewer=Reviewer(
+                engine=self.engine,
+                ledger=self.ledger,
+                knowledge=self.knowledge,
+                clock=self.clock,
+                attempts=known.review.attempts,
+            ),
+            hindsight=Hindsight(engine=self.engine, ledger=self.ledger, scoped=bool(known.scope.statement)),
+            clock=self.clock,
+            delay=timedelta(seconds=known.learn.delay),
+            quiet=timedelta(seconds=known.review.quiet),
+        )

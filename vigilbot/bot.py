@@ -16,6 +16,7 @@ from vigilbot.autonomy.gate import Gate
 from vigilbot.delivery import Delivery
 from vigilbot.domain import (
     Event,
+    Message,
     Mode,
     OnCallState,
     Outcome,
@@ -27,8 +28,8 @@ from vigilbot.knowledge import Knowledge
 from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import stamp, to_oncall, to_question, unpack_event
-from vigilbot.oncalls import OnCalls, closing
+from vigilbot.ledger.rows import moment, stamp, to_oncall, to_question, unpack_event
+from vigilbot.oncalls import OnCalls, closing, unread
 from vigilbot.pipeline import Pipeline, Place, Trace
 from vigilbot.ports import Clock, Row, Statement
 from vigilbot.record import Recorder, RunFacts, run_id, sent_cards
@@ -111,9 +112,11 @@ class Bot:
             try:
                 event = unpack_event(row["body"])
                 done = await self._oncalls.ingest(event)
-                await self.ledger.write(*done.statements, Chats.inbox_done(row["id"]))
-                if done.deleted or done.edited:
-                    await self._lessons.source_changed(done.deleted or done.edited, gone=bool(done.deleted))
+                learned: list[Statement] = []
+                if done.deleted or done.edited:  # first, so that a crash between leaves the event to do again
+                    changed = done.deleted or done.edited
+                    learned = await self._lessons.source_changed(changed, gone=bool(done.deleted))
+                await self.ledger.write(*done.statements, *learned, Chats.inbox_done(row["id"]))
             except LedgerError:
                 raise
             except Exception as error:  # one malformed event must not stop the intake of all others
@@ -155,23 +158,22 @@ class Bot:
         """The engine could not judge: try again later, a few times, then leave it to the humans."""
         log.warning("%s of %s failed: %s", kind, oncall["id"], error)
         tries = oncall["run_attempts"] + 1
-        due = None if tries >= RUN_TRIES else stamp(self._clock.now() + timedelta(seconds=10 * 2**tries))
-        column = f"{kind}_at"
+        due = None if tries >= RUN_TRIES else self._clock.now() + timedelta(seconds=10 * 2**tries)
         await self.ledger.write(
-            Chats.change_oncall(
-                oncall["id"], **{column: due}, run_attempts=tries if due else 0, last_error=str(error)[:500]
-            )
+            Chats.timer_done(oncall["id"], kind, was=oncall[f"{kind}_at"], then=due),
+            Chats.change_oncall(oncall["id"], run_attempts=tries if due else 0, last_error=str(error)[:500]),
         )
 
     async def run(self, oncall: Row) -> None:
         """The pipeline for the customer messages of one on-call that no run has covered."""
         now = self._clock.now()
         newest = await self.ledger.chats.uncovered(oncall["id"])
-        cleared = Chats.change_oncall(
-            oncall["id"], run_at=None, run_attempts=0, hold_until=None, last_error=""
+        cleared = (
+            Chats.timer_done(oncall["id"], "run", was=oncall["run_at"]),
+            Chats.change_oncall(oncall["id"], run_attempts=0, hold_until=None, last_error=""),
         )
-        if not newest or oncall["state"] != OnCallState.OPEN:
-            await self.ledger.write(cleared)
+        if not newest or oncall["state"] == OnCallState.WAITING:
+            await self.ledger.write(*cleared)
             return
         dialogue = await self.ledger.chats.dialogue(oncall["id"])
         channel = await self.channel(oncall)
@@ -179,13 +181,14 @@ class Bot:
         trace = await self.pipeline.run(
             dialogue, newest, scope=self.scope(channel), place=self.place(channel), sent=sent
         )
-        key = run_id("customer", [m.id for m in newest])
-        statements = await self._record(key, oncall, trace, triggers=[m.id for m in newest], now=now)
+        key = run_id("customer", [m.id if m.version == 1 else f"{m.id}@{m.version}" for m in newest])
+        statements = await self._record(key, oncall, trace, triggers=newest, now=now)
         late = [q for q in trace.judged if q.addressed_by is not None]
         if late:  # the human was first: learn from it as if the question had been judged in time
-            soon = stamp(now + self._lessons.delay)
-            statements.append(Chats.change_oncall(oncall["id"], learn_at=oncall["learn_at"] or soon))
-        await self.ledger.write(*statements, cleared, Runs.cover([m.id for m in newest], run=key))
+            statements.append(Chats.learn_by(oncall["id"], now + self._lessons.delay))
+        if oncall["state"] == OnCallState.CLOSED:
+            statements.append(Chats.learn_by(oncall["id"], now))
+        await self.ledger.write(*statements, *cleared, Runs.cover([m.id for m in newest], run=key))
 
     async def _record(
         self,
@@ -193,7 +196,7 @@ class Bot:
         oncall: Row,
         trace: Trace,
         *,
-        triggers: Sequence[str],
+        triggers: Sequence[Message],
         now: datetime,
         standing: Row | None = None,
     ) -> list[Statement]:
@@ -203,7 +206,9 @@ class Bot:
             oncall=oncall,
             channel=channel,
             mode=self.mode(channel),
-            triggers=triggers,
+            triggers=[m.id for m in triggers],
+            askers={m.id: m.author for m in triggers},
+            too_late=self._too_late(oncall, now) if standing is None else "",
             sent=await self.ledger.runs.sent(oncall["id"]),
             now=now,
             engine=self.pipeline.engine,
@@ -211,12 +216,19 @@ class Bot:
         )
         return self._recorder.statements(trace, facts)
 
+    def _too_late(self, oncall: Row, now: datetime) -> str:
+        """Why an answer is of no use any more; "" when it is."""
+        if oncall["state"] == OnCallState.CLOSED:
+            return "the on-call was closed before"
+        late = now - moment(oncall["run_at"]) if oncall["run_at"] else timedelta(0)
+        return f"{late} too late (cards.stale)" if late > self._rules.stale else ""
+
     async def _standing_due(self) -> int:
         """Questions still waiting, for which another on-call has just taught something."""
         now = self._clock.now()
         rows = await self.ledger.runs.due_standing(now=now)
         for question in rows:
-            cleared = Runs.change_question(question["id"], standing_at=None)
+            cleared = Runs.change_question(question["id"], standing_at=None, last_error="")
             oncall = await self.ledger.chats.oncall_row(question["oncall"])
             if (
                 oncall is None
@@ -227,12 +239,22 @@ class Bot:
                 continue
             channel = await self.channel(oncall)
             sent = await sent_cards(self.ledger, oncall["id"])
-            trace = await self.pipeline.again(
-                await self.ledger.chats.dialogue(oncall["id"]),
-                to_question(question),
-                place=self.place(channel),
-                sent=sent,
-            )
+            try:
+                trace = await self.pipeline.again(
+                    await self.ledger.chats.dialogue(oncall["id"]),
+                    to_question(question),
+                    place=self.place(channel),
+                    sent=sent,
+                )
+            except EngineError as error:  # once more in a minute, then it waits for the next lesson
+                log.warning("standing question %s failed: %s", question["id"], error)
+                again = None if question["last_error"] else stamp(now + timedelta(minutes=1))
+                await self.ledger.write(
+                    Runs.change_question(
+                        question["id"], standing_at=again, last_error=str(error)[:500] if again else ""
+                    )
+                )
+                continue
             key = run_id("standing", [question["id"], str(question["standing_seq"])])
             statements = await self._record(key, oncall, trace, triggers=[], now=now, standing=question)
             await self.ledger.write(*statements, cleared)
@@ -290,14 +312,22 @@ class Bot:
         now = self._clock.now()
         rows = await self.ledger.chats.due_oncalls("close", now=now)
         for row in rows:
-            await self.ledger.write(Chats.change_oncall(row["id"], **closing(now, "inactivity")))
+            asked = await unread(self.ledger.chats, row)
+            await self.ledger.write(Chats.change_oncall(row["id"], **closing(now, "inactivity", asked=asked)))
         return len(rows)
 
     async def learn(self, oncall: Row) -> None:
-        """Extraction and review of one on-call; what it taught may answer others that wait."""
-        taught = await self._lessons.learn(oncall)
-        if taught:
-            await self._standing.wake(to_oncall(oncall), taught)
+        """Extraction and review of one on-call; what it taught may answer others that wait.
+
+        The timer is cleared last: after a crash between, all of it is done again.
+        """
+        try:
+            later = await self._lessons.learn(oncall)
+        finally:  # also of a lesson that broke off: what it taught before that counts
+            taught = await self.ledger.entries.taught_since(oncall["id"], oncall["learn_at"])
+            if taught:
+                await self._standing.wake(to_oncall(oncall), taught)
+        await self.ledger.write(Chats.timer_done(oncall["id"], "learn", was=oncall["learn_at"], then=later))
 
     # -- what applies in a channel
 

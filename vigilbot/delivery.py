@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from vigilbot.domain import DeliveryState, OnCallState, Outcome, QuestionState
+from vigilbot.domain import Decision, DeliveryState, OnCallState, Outcome, QuestionState
 from vigilbot.errors import PlatformError
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import moment, stamp, to_question
@@ -67,17 +67,16 @@ class Delivery:
         except PlatformError as error:
             await self._not_sent(delivery, error, now)
             return
+        answered = []
+        if delivery["audience"] == Decision.EVERYONE:  # after a draft for analysts the asker still waits
+            answered.append(Runs.change_question(answer["question"], state=QuestionState.ANSWERED.value))
         await self._ledger.write(
             Runs.change_delivery(
                 delivery["key"], state=DeliveryState.SENT.value, sent_at=stamp(self._clock.now()), ts=ts
             ),
-            Runs.change_question(answer["question"], state=QuestionState.ANSWERED.value),
-            Chats.change_oncall(oncall["id"], learn_at=self._review_due(oncall, now)),
+            *answered,
+            Chats.learn_by(oncall["id"], now + self._review_quiet),
         )
-
-    def _review_due(self, oncall: Row, now: datetime) -> str:
-        due = stamp(now + self._review_quiet)
-        return min(oncall["learn_at"], due) if oncall["learn_at"] else due
 
     async def _stopped(
         self, delivery: Row, answer: Row, oncall: Row, now: datetime
@@ -92,8 +91,9 @@ class Delivery:
         if oncall["quiet"] or oncall["state"] != OnCallState.OPEN:
             return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the on-call is closed or quiet")]
         question = await self._ledger.runs.question(answer["question"])
-        if question is None or question["state"] == QuestionState.RESOLVED:
-            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the question is resolved")]
+        if question is None or question["state"] in (QuestionState.RESOLVED, QuestionState.WITHDRAWN):
+            why = f"the question is {question['state']}" if question else "the question is gone"
+            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error=why)]
         dialogue = await self._ledger.chats.dialogue(oncall["id"])
         asked = to_question(question)
         if not {m.id for m in dialogue.messages}.intersection(asked.message_ids):
@@ -105,7 +105,7 @@ class Delivery:
         return [
             Runs.end_delivery(key, DeliveryState.BEATEN_BY_HUMAN, error=f"answered by {human.id}"),
             Runs.set_outcome(answer["id"], Outcome.BEATEN, at=now),
-            Chats.change_oncall(oncall["id"], learn_at=oncall["learn_at"] or stamp(now + self._learn_delay)),
+            Chats.learn_by(oncall["id"], now + self._learn_delay),
         ]
 
     async def _not_sent(self, delivery: Row, error: PlatformError, now: datetime) -> None:

@@ -63,6 +63,7 @@ class QuestionState(StrEnum):
     ANSWERED = "answered"  # a card stands
     RESOLVED = "resolved"
     UNRESOLVED = "unresolved"  # the on-call ended without an answer
+    WITHDRAWN = "withdrawn"  # its asker changed or deleted it before it was answered
 
 
 class Decision(StrEnum):
@@ -199,6 +200,7 @@ class Message:
     text: str
     images: tuple[Image, ...] = ()
     author_name: str = ""
+    version: int = 1  # edits and deletion count up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -330,6 +332,8 @@ class Extraction:
     confirmed: bool  # the asker said that it worked
     resolved_at: datetime
     confidence: float = 1.0
+    precondition: str = ""  # without which the answer would be wrong
+    aside: bool = False  # settled in the same conversation, but not what the question asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,8 @@ VigilBotError
 │   └── BadLedger       a ledger that cannot be opened
 ├── LedgerError         the database failed under a running bot (disk full, locked, I/O)
 ├── EngineError         an engine could not give an answer of any kind
+│   ├── ModelUnavailable   no language model gave a usable reply: down, refused, over budget
+│   └── ContextTooLong     the request is larger than the model reads
 ├── PlatformError       the chat platform refused or could not be reached
 └── IndexFailed         the vector index failed; exact search takes over
 """
@@ -56,6 +58,14 @@ class LedgerError(VigilBotError):
 
 class EngineError(VigilBotError):
     """The engine gave no usable result."""
+
+
+class ModelUnavailable(EngineError):
+    """No language model gave a usable reply."""
+
+
+class ContextTooLong(EngineError):
+    """The request is longer than the model can read."""
 
 
 class PlatformError(VigilBotError):

@@ -71,12 +71,11 @@ class OnCalls:
         self._space_of = space_of
         self._acknowledges = acknowledges
         self._confirms = confirms
-        self._known_channels: dict[tuple[str, str], tuple[str, bool, bool]] = {}
 
     async def ingest(self, event: Event) -> Ingested:
         if event.is_self:
             return Ingested()
-        statements = self._channel(event)
+        statements = [self._chats.put_channel(event, space=self._space_of(event))]
         if event.kind is EventKind.POSTED:
             done = await self._posted(event)
         elif event.kind is EventKind.EDITED:
@@ -94,14 +93,6 @@ class OnCalls:
             deleted=done.deleted,
             edited=done.edited,
         )
-
-    def _channel(self, event: Event) -> list[Statement]:
-        key = (event.tenant, event.channel)
-        facts = (event.channel_name, event.channel_external, event.channel_private)
-        if self._known_channels.get(key) == facts:
-            return []
-        self._known_channels[key] = facts
-        return [self._chats.put_channel(event, space=self._space_of(event))]
 
     async def _posted(self, event: Event) -> Ingested:
         row = await self._find(event)
@@ -204,7 +195,8 @@ class OnCalls:
         if state == OnCallState.CLOSED:
             state = OnCallState.OPEN
             changes |= {"state": state.value, "closed_at": None, "close_reason": ""}
-        if row is not None and row["learn_at"] and self._confirms(message.text):
+        helped = row is not None and (row["learn_at"] or row["joined_at"])
+        if helped and self._confirms(message.text):
             changes["learn_at"] = stamp(at)
         if state == OnCallState.OPEN and not (row and row["quiet"]):
             due = at + rules.burst
@@ -250,14 +242,16 @@ class OnCalls:
             return Ingested()
         oncall = await self._chats.oncall_row(row["oncall"])
         answered = await self._ledger.fetch(
-            "SELECT 1 FROM deliveries WHERE oncall = :oncall AND state = 'sent' AND answer IN "
-            "(SELECT a.id FROM answers a JOIN questions q ON q.id = a.question, json_each(q.message_ids) m "
-            "WHERE m.value = :message)",
+            "SELECT 1 FROM questions q, json_each(q.message_ids) m WHERE q.oncall = :oncall "
+            "AND q.state IN ('answered', 'resolved') AND m.value = :message",
             oncall=row["oncall"],
             message=row["id"],
         )
-        rerun = row["role"] == Role.CUSTOMER and not answered
-        statements = [Chats.edit_message(row["id"], text=event.text, rerun=rerun)]
+        closed = oncall is None or oncall["state"] == OnCallState.CLOSED
+        rerun = row["role"] == Role.CUSTOMER and not answered and not closed
+        statements = [Chats.edit_message(row["id"], text=event.text)]
+        if rerun:
+            statements += Chats.ask_anew(row["id"], oncall=row["oncall"])
         if rerun and oncall is not None and oncall["state"] == OnCallState.OPEN and not oncall["quiet"]:
             statements.append(Chats.change_oncall(row["oncall"], run_at=stamp(event.at + self._rules.burst)))
         return Ingested(statements=statements, oncall=row["oncall"], edited=row["id"])
@@ -266,7 +260,8 @@ class OnCalls:
         row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
         if row is None or row["deleted"]:
             return Ingested()
-        return Ingested(statements=[Chats.delete_message(row["id"])], oncall=row["oncall"], deleted=row["id"])
+        statements = [Chats.delete_message(row["id"]), Chats.withdraw_deleted(row["oncall"])]
+        return Ingested(statements=statements, oncall=row["oncall"], deleted=row["id"])
 
     async def _signalled(self, event: Event) -> Ingested:
         """A reaction or a command: joins, closes, quietens."""
@@ -281,13 +276,15 @@ class OnCalls:
             name = event.reaction.split("::")[0]
             on_root = event.ts == row["thread"]
             if found.role is Role.ANALYST and on_root and name in self._rules.close_reactions:
-                changes = closing(event.at, f"reaction :{name}: by an analyst")
+                changes = closing(
+                    event.at, f"reaction :{name}: by an analyst", asked=await unread(self._chats, row)
+                )
             elif helper:
                 changes = await self._human_joined(event.at, f"{found.role.value} reacted", row["id"], row)
         elif word == "quiet":
             changes = {"quiet": 1, "run_at": None}
         elif word == "close" and helper:
-            changes = closing(event.at, "command")
+            changes = closing(event.at, "command", asked=await unread(self._chats, row))
         elif word == "resume" and helper:
             changes = {"quiet": 0, "run_at": stamp(event.at)}
         elif word == "reopen":
@@ -302,18 +299,26 @@ class OnCalls:
         return Ingested(statements=statements, oncall=row["id"])
 
 
+async def unread(chats: Chats, row: Row) -> bool:
+    """Whether an on-call whose gate has opened holds customer messages that no run has covered."""
+    return row["state"] == OnCallState.OPEN and bool(await chats.uncovered(row["id"]))
+
+
 def message_id(tenant: str, channel: str, ts: str) -> str:
     """The ledger's id of a platform message."""
     return f"{tenant}/{channel}/{ts}"
 
 
-def closing(at: datetime, reason: str) -> dict[str, object]:
-    """The columns of an on-call that closes at ``at``; its last learning is due at once."""
+def closing(at: datetime, reason: str, *, asked: bool) -> dict[str, object]:
+    """The columns of an on-call that closes at ``at``; its last learning is due at once.
+
+    ``asked``: what the customer said last is still to be read, so that its resolution can be learned.
+    """
     return {
         "state": OnCallState.CLOSED.value,
         "closed_at": stamp(at),
         "close_reason": reason,
         "close_at": None,
-        "run_at": None,
+        "run_at": stamp(at) if asked else None,
         "learn_at": stamp(at),
     }

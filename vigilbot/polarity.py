@@ -11,14 +11,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vigilbot.stopwords import word_set
 from vigilbot.text import fold, language
 
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_NEGATIONS = _set(
+_NEGATIONS = word_set(
     "not never no none nothing neither nor cannot without nobody nowhere unable "
     "nicht nie niemals kein keine keinen keinem keiner keines nichts ohne weder "
     "pas jamais aucun aucune rien sans nunca nada ningun ninguna ninguno sin "
@@ -68,7 +64,7 @@ _TURKISH = re.compile(r"([^\W\d_]{2,}?)(?:m[iuıü]yor\w*|mad[iı]\w*|medi\w*|ma
 _CZECH = re.compile(r"ne((?:fung|de|mo[hz]|jde|ni|ma|bud|lze|proj|dar|zobraz|otev|nacit|sta)\w+)")
 _PERSIAN = re.compile(r"نمی(\w{2,})")
 
-_CONDITION = _set(
+_CONDITION = word_set(
     "if when unless until before wenn falls sobald bis si quand lorsque jusqu sauf cuando hasta "
     "salvo se quando ate caso "
     "als wanneer tot om nar tills jesli gdy jezeli dopoki если когда пока якщо коли eger kalau jika "
@@ -133,7 +129,7 @@ _SWITCH = re.compile(
     r"|still)\s(?:\w+\s){0,3}?(on|off|up|down)\b"
     r"(?=\s*(?:[.,;:!?)]|$|again|and|or|in|for|now|yet|by))"
 )
-_SMALL = _set(
+_SMALL = word_set(
     "the a an is are was were be been it its this that to of in on for and or you your i we they he "
     "she with yet any do "
     "does did has have had will would could should must may please now still just so very really "

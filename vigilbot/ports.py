@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from vigilbot.cards import Card
 from vigilbot.domain import (
@@ -20,6 +21,7 @@ from vigilbot.domain import (
     Dialogue,
     Extraction,
     Identification,
+    Image,
     Message,
     Passage,
     Question,
@@ -28,6 +30,7 @@ from vigilbot.domain import (
 
 Vector = NDArray[np.float32]
 Row = Mapping[str, Any]
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Clock(Protocol):
@@ -113,13 +116,42 @@ class Reranker(Protocol):
     ) -> tuple[Passage, ...]: ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """What one judgement asks a language model.
+
+    ``instructions`` are the operator's, ``data`` what people wrote, delimited. ``images`` follow the
+    data; a model that cannot see gets their number in words instead.
+    """
+
+    stage: str
+    instructions: str
+    data: str
+    images: tuple[Image, ...] = ()
+
+
+class LanguageModel(Protocol):
+    """Validated objects out of text.
+
+    ``complete`` returns an object of ``shape`` or raises: ContextTooLong when less text may help,
+    else ModelUnavailable, its message a line for the operator. It always ends within a bounded
+    time. Every call, failed ones too, is noted in ``usage.meter()``. ``version`` names the models.
+    """
+
+    @property
+    def version(self) -> str: ...
+
+    async def complete(self, ask: Ask, shape: type[Shape]) -> Shape: ...
+
+
 class Engine(Protocol):
     """The five judgements the bot needs, whatever makes them (Vigil 3.1 and 3.2).
 
     ``dialogue`` holds the on-call up to now; ``newest`` are the customer messages not yet judged,
     in order. Texts of people are data, never instructions. Raises EngineError when there is no
     judgement; it never returns a made-up one. ``post_threshold`` is the confidence from which its
-    answers are worth a card for everyone: each engine has its own scale.
+    answers are worth a card for everyone: each engine has its own scale. ``extract`` returns what
+    was resolved: at most one that is not ``aside``, and that one first.
     """
 
     @property
@@ -143,7 +175,7 @@ class Engine(Protocol):
 
     async def review(self, dialogue: Dialogue, question: Question, answer: Answer) -> Review: ...
 
-    async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None: ...
+    async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]: ...
 
 
 class Platform(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vigilbot.autonomy.gate import Gate, Verdict
@@ -33,6 +33,7 @@ from vigilbot.ports import Engine, Row, Statement
 _ORDER = (
     Result.DECIDED,
     Result.HELD,
+    Result.STALE,
     Result.DUPLICATE,
     Result.ANSWERED_BY_HUMAN,
     Result.ABSTAINED,
@@ -52,6 +53,8 @@ class RunFacts:
     sent: Sequence[Row]  # deliveries that stand or are due in this on-call
     now: datetime
     engine: Engine
+    askers: Mapping[str, str] = field(default_factory=dict)  # who wrote each trigger
+    too_late: str = ""  # why an answer is of no use any more
     standing: Row | None = None  # the question, when the run is about a standing one
 
 
@@ -108,6 +111,8 @@ class Recorder:
         elif judged.duplicate is not None:
             result = Result.DUPLICATE
             reason = f"says what {judged.duplicate.of} says (cosine {judged.duplicate.similarity:.2f})"
+        elif facts.too_late:
+            result, reason = Result.STALE, facts.too_late
         elif verdict.decision is Decision.HOLD:
             return Result.HELD, verdict
         else:
@@ -181,7 +186,10 @@ def _question_row(question_id: str, judged: Judged, facts: RunFacts) -> Statemen
         text=judged.question.text,
         terms=pack(list(judged.question.terms)),
         message_ids=pack(list(judged.question.message_ids)),
-        asker=facts.oncall["customer"],
+        asker=next(
+            (facts.askers[i] for i in reversed(judged.question.message_ids) if i in facts.askers),
+            facts.oncall["customer"],
+        ),
         asked_at=stamp(facts.now),
         state=QuestionState.OPEN.value,
         vector=vector_blob(judged.vector),

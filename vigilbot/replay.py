@@ -195,6 +195,8 @@ async def _records(
         cards=await from_ledger.cards(parts.ledger, parts.embedder),
         ranked=tuple(shadow.ranked.values()),
         learned=await from_ledger.learned(parts.ledger),
+        questions=await from_ledger.questions(parts.ledger),
+        growth=await from_ledger.growth(parts.ledger),
         stage_ms=await from_ledger.stage_ms(parts.ledger),
         seconds=seconds,
         skipped=stats.skipped,

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from vigilbot import phrases
-from vigilbot.stopwords import STOPWORDS
+from vigilbot.phrases import Phrase, pattern
+from vigilbot.stopwords import STOPWORDS, word_set
 from vigilbot.text import clean, fold, identifiers, links, sentences, tokens
 
 _READ = 3000
@@ -25,17 +25,20 @@ _URL = re.compile(r"https?://\S{1,2000}")
 _QUESTION = re.compile(r"[?\uff1f\u061f\u037e]")
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
 _BUT = re.compile(
-    r"(?<!\w)(?:but|however|although|except|unfortunately|aber|jedoch|leider|mais|pero|sin embargo|mas|porem|ma"
+    r"(?<!\w)(?:but|however|although|except|unfortunately|aber|jedoch|leider|mais|pero|sin embargo|mas"
+    r"|porem|ma"
     r"|pero|maar|men|ale|но|однако|але|ama|fakat|tapi|لكن)(?!\w)|但是|不过|可是|でも|しかし|ですが|하지만|그런데|แต่"
 )
 _NOT = re.compile(
-    r"(?<!\w)(?:not|n't|nicht|pas|no|nao|non|niet|inte|ikke|nie|не|tidak|لم|لا)(?!\w)|n't\b|不|没|ない|ません|안 "
+    r"(?<!\w)(?:not|n't|nicht|pas|no|nao|non|niet|inte|ikke|nie|не|tidak|لم|لا)(?!\w)|n't\b"
+    r"|不|没|ない|ません|안 "
 )
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _COMMON = frozenset(word for words in STOPWORDS.values() for word in words)
-_FILLERS = frozenset(
-    "a all there so very much lot lots for the your you everyone again and to ok okay oh haha lol too well sir madam"
-    " us of course welcome very sure here".split()
+_FILLERS = word_set(
+    "a all there so very much lot lots for the your you everyone again and to ok okay oh haha lol too "
+    "well sir madam"
+    " us of course welcome very sure here"
 )
 _ASKS_EARLY = 12  # characters into a sentence without a question mark where asking starts at the latest
 _CONTENT_AFTER = 3  # words beyond a greeting that make a message more than one
@@ -67,22 +70,22 @@ def content_terms(text: str) -> frozenset[str]:
 def is_greeting(text: str) -> bool:
     """Whether the message greets and says nothing else ("hi", "hello @Ann, thanks for waiting")."""
     prose = _prose(text)
-    if not phrases.GREETING.search(prose) or _more_than_prose(text):
+    if not pattern(Phrase.GREETING).search(prose) or _more_than_prose(text):
         return False
-    rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", prose))
+    rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", prose))
     return len(_terms(rest)) < _CONTENT_AFTER and not _QUESTION.search(rest)
 
 
 def is_thanks(text: str) -> bool:
     """Whether the message thanks, whatever else it says."""
-    return bool(phrases.THANKS.search(_prose(text)))
+    return bool(pattern(Phrase.THANKS).search(_prose(text)))
 
 
 def is_small_talk(text: str) -> bool:
     """Whether nothing is left beside greetings, thanks, claims and emoji."""
     if _more_than_prose(text):
         return False
-    rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", _prose(text)))
+    rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", _prose(text)))
     return not [w for w in _WORD.findall(rest) if w not in _FILLERS]
 
 
@@ -93,12 +96,11 @@ def acknowledges(text: str, question: str, *, cosine: float | None = None, direc
     question does not either. ``direct``: no other customer's question stands between.
     """
     prose = _prose(text)
-    claim = phrases.CLAIM.search(prose)
+    claim = pattern(Phrase.CLAIM).search(prose)
     if not claim or len(prose) > 400 or links(text) or asks_back(text):
         return False
-    named = frozenset(
-        _terms(phrases.CLAIM_OBJECTS.sub(" ", phrases.GREETING.sub(" ", phrases.CLAIM.sub(" ", prose))))
-    )
+    about = pattern(Phrase.GREETING).sub(" ", pattern(Phrase.CLAIM).sub(" ", prose))
+    named = frozenset(_terms(pattern(Phrase.CLAIM_OBJECTS).sub(" ", about)))
     if named & content_terms(fold(question)):
         return True
     if sum(0.3 if _UNSPACED.match(term) else 1.0 for term in named) > 2:
@@ -108,14 +110,14 @@ def acknowledges(text: str, question: str, *, cosine: float | None = None, direc
 
 def _is_bare_look(prose: str) -> bool:
     """ "hi, looking" and "checking" name nothing."""
-    rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", prose))
+    rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", prose))
     return len(_WORD.findall(rest)) <= 1 and rest.isascii()
 
 
 def confirms(text: str) -> bool:
     """Whether the asker says that it worked. Thanks alone do not; "but" or a question take it back."""
     prose = _prose(text)
-    match = phrases.CONFIRM.search(prose)
+    match = pattern(Phrase.CONFIRM).search(prose)
     if not match or _QUESTION.search(prose) or denies(text):
         return False
     before = prose[max(0, match.start() - 14) : match.start()]
@@ -126,7 +128,7 @@ def confirms(text: str) -> bool:
 
 def denies(text: str) -> bool:
     """Whether the asker says that it did not help or is still broken."""
-    return bool(phrases.DENY.search(_prose(text)))
+    return bool(pattern(Phrase.DENY).search(_prose(text)))
 
 
 def rejects_answer(text: str, *, directed: bool = False) -> bool:
@@ -136,15 +138,17 @@ def rejects_answer(text: str, *, directed: bool = False) -> bool:
     it). Otherwise it must name the bot, the card or the answer.
     """
     prose = _prose(text)
-    match = phrases.REJECT.search(prose)
+    match = pattern(Phrase.REJECT).search(prose)
     if not match or _QUESTION.search(prose[match.start() : match.start() + 80]):
         return False
     return directed or bool(_NAMES_ANSWER.search(prose))
 
 
 _NAMES_ANSWER = re.compile(
-    r"(?<!\w)(?:(?:vigil)?bots?(?:u|ten)?|card|automated|assistant|karte|antwort|reponse|respuesta|resposta|risposta|antwoord"
-    r"|antworten|svar|svaret|botten|boten|odpowiedz|bota?|бот\w*|ответ\w*|jawaban\w*|the (?:above )?(?:answer|reply|suggestion)"
+    r"(?<!\w)(?:(?:vigil)?bots?(?:u|ten)?|card|automated|assistant|karte|antwort|reponse|respuesta"
+    r"|resposta|risposta|antwoord"
+    r"|antworten|svar|svaret|botten|boten|odpowiedz|bota?|бот\w*|ответ\w*|jawaban\w*"
+    r"|the (?:above )?(?:answer|reply|suggestion)"
     r"|answer above|الروبوت|البوت|הבוט)(?!\w)|机器人|ボット|봇"
 )
 
@@ -153,7 +157,7 @@ _NAMES_ANSWER = re.compile(
 def asks_back(text: str) -> bool:
     """Whether the message mainly asks for more. A suggestion in question form ("have you tried") does not."""
     if _FENCE.search(text[:_READ]) or links(text[:_READ]):
-        return bool(phrases.ASK_MORE.search(_prose(text))) and _only_asks(text)
+        return bool(pattern(Phrase.ASK_MORE).search(_prose(text))) and _only_asks(text)
     return _only_asks(text)
 
 
@@ -164,29 +168,30 @@ def _only_asks(text: str) -> bool:
             stating += 4
             continue
         prose = _prose(sentence)
-        rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", prose))
+        rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", prose))
         size = len(_WORD.findall(rest)) if rest.isascii() else max(len(_WORD.findall(rest)), len(rest) // 4)
-        question = bool(_QUESTION.search(prose[-3:])) and not phrases.HEDGE.search(prose)
-        more = phrases.ASK_MORE.search(rest)
+        question = bool(_QUESTION.search(prose[-3:])) and not pattern(Phrase.HEDGE).search(prose)
+        more = pattern(Phrase.ASK_MORE).search(rest)
         if more and not question and more.start() > _ASKS_EARLY:
             more = None
-        if (more or question) and not (phrases.SUGGEST.match(rest.strip()) and not _asks_details(rest)):
+        suggests = bool(pattern(Phrase.SUGGEST).match(rest.strip())) and not _asks_details(rest)
+        if (more or question) and not suggests:
             asking += max(size, 1)
-        elif not phrases.CLAIM.search(rest):
+        elif not pattern(Phrase.CLAIM).search(rest):
             stating += size
     return asking > 0 and asking >= stating
 
 
 def _asks_details(prose: str) -> bool:
     return bool(re.match(r"(?:can|could|would) (?:you|we|i)", prose.strip())) and bool(
-        phrases.ASK_MORE.search(prose)
+        pattern(Phrase.ASK_MORE).search(prose)
     )
 
 
 def hedged(text: str) -> float:
     """The share of sentences with content that are guesses, 0 to 1."""
     kept = [p for p in (_prose(s) for s in sentences(text[:_READ])) if len(_terms(p)) > 0]
-    return sum(bool(phrases.HEDGE.search(p)) for p in kept) / len(kept) if kept else 0.0
+    return sum(bool(pattern(Phrase.HEDGE).search(p)) for p in kept) / len(kept) if kept else 0.0
 
 
 def knows_nothing(text: str) -> bool:
@@ -194,7 +199,7 @@ def knows_nothing(text: str) -> bool:
     if links(text[:_READ]) or _FENCE.search(text[:_READ]):
         return False
     kept = [p for p in (_prose(s) for s in sentences(text[:_READ])) if p]
-    unknown = [p for p in kept if phrases.UNKNOWN.search(p) and len(p.split()) <= 14]
+    unknown = [p for p in kept if pattern(Phrase.UNKNOWN).search(p) and len(p.split()) <= 14]
     return len(unknown) * 2 > len(kept)
 
 
@@ -215,20 +220,22 @@ def definitive(text: str) -> bool:
 
 def _states(sentence: str) -> bool:
     prose = _prose(sentence)
-    rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", prose)).strip()
+    rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", prose)).strip()
     if not _terms(rest) and not has_code(sentence) and not rest:
         return False
-    if phrases.HEDGE.search(prose):
+    if pattern(Phrase.HEDGE).search(prose):
         return False
-    claim = phrases.CLAIM.match(rest)
-    if claim and len(_terms(rest[claim.end() :])) < 3:
-        return False
-    return not _QUESTION.search(prose[-3:]) or bool(phrases.SUGGEST.match(rest))
+    claim = pattern(Phrase.CLAIM).search(rest)
+    if claim and claim.start() < _ASKS_EARLY:
+        left = pattern(Phrase.CLAIM_OBJECTS).sub(" ", pattern(Phrase.CLAIM).sub(" ", rest))
+        if sum(0.3 if _UNSPACED.match(w) else 1.0 for w in _WORD.findall(left)) < 3:
+            return False
+    return not _QUESTION.search(prose[-3:]) or bool(pattern(Phrase.SUGGEST).match(rest))
 
 
 def is_private(text: str) -> bool:
     """Whether the message concerns one person's account or leaves for a private channel."""
-    return bool(phrases.PRIVATE.search(_prose(text)))
+    return bool(pattern(Phrase.PRIVATE).search(_prose(text)))
 
 
 def addresses(text: str, question: str, *, cosine: float | None = None, position: int = 0) -> bool:

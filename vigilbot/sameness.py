@@ -127,7 +127,7 @@ def _denies(one: Polarity, two: Polarity) -> bool:
 @lru_cache(maxsize=2048)
 def _claims(text: str) -> _Claims:
     text = clean(text[:_READ])
-    prose = _MARKER.sub(" ", _URL.sub(" ", text))
+    prose = " ".join(_MARKER.sub(" ", _URL.sub(" ", text)).split())
     names = {fold(m[0]) for m in _NAMED.finditer(prose)} | {_bare(m[1]) for m in _QUOTED.finditer(prose)}
     rest = fold(prose)
     versions = {m[1] + (m[2] or "").replace("-", "") for m in _VERSION.finditer(rest)}

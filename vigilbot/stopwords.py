@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+
+def word_set(*words: str) -> frozenset[str]:
+    """The words of some lines."""
+    return frozenset(word for line in words for word in line.split())
+
+
 STOPWORDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         name: frozenset(words.split())

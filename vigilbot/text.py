@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from vigilbot.stopwords import STOPWORDS
+from vigilbot.stopwords import STOPWORDS, word_set
 
 TOKEN_LIMIT = 64  # characters of one token; longer runs are cut
 
@@ -37,6 +37,7 @@ _TOKEN = re.compile(
 )
 _EMOJI_NAME = re.compile(r"(?<![\w:]):(?:[a-z][a-z0-9_+-]{1,40}|[+-]1)(?:::skin-tone-\d)?:(?![\w:])")
 _JOINTS = re.compile(r"[^\w" + _MARKS + r"]+|_+")
+_STRONG_JOINTS = re.compile(r"[:/\\@#&~+]+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _VERSION_TOKEN = re.compile(r"v?(\d+(?:\.\d+)+)", re.IGNORECASE)
 _CLITIC = re.compile(r"(.*)['’](?:s|re|ve|ll|d|m)", re.IGNORECASE | re.DOTALL)
@@ -50,7 +51,7 @@ _JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00
 _ALL_JOINERS = re.compile("[\u200c\u200d]")
 _PIECE = re.compile(r"\S{1,200}|\s+")
 _ACCENT = re.compile("(?<![иИ])[\u0300-\u036f]")  # й is a letter of its own
-_PLAIN_LETTERS = str.maketrans({"ı": "i", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "æ": "ae", "œ": "oe"})
+_PLAIN_LETTERS = str.maketrans("ıłŁøØđĐ", "ilLoOdD") | {230: "ae", 198: "Ae", 339: "oe", 338: "Oe"}
 
 
 def clean(text: str) -> str:
@@ -118,14 +119,17 @@ def _parts(word: str) -> Iterator[str]:
         if word[0] in "vV":
             yield version[1]
         return
-    parts = [p for p in _JOINTS.split(word) if p]
-    if len(parts) == 2 and "-" in word and all(p.isalpha() for p in parts):
-        yield "".join(parts).casefold()
-    for part in parts:
-        if part != word and (len(part) > 1 or part.isdigit()):
-            yield part.casefold()
-        if _mixed_case(part):
-            yield from (p.casefold() for p in _CAMEL.findall(part) if len(p) > 1)
+    for segment in _STRONG_JOINTS.split(word):
+        parts = [p for p in _JOINTS.split(segment) if p]
+        if segment != word and len(parts) > 1:
+            yield segment.casefold()
+        if len(parts) == 2 and "-" in segment and all(p.isalpha() for p in parts):
+            yield "".join(parts).casefold()
+        for part in parts:
+            if part != word and (len(part) > 1 or part.isdigit()):
+                yield part.casefold()
+            if _mixed_case(part):
+                yield from (p.casefold() for p in _CAMEL.findall(part) if len(p) > 1)
 
 
 def _apostrophe(word: str) -> Iterator[str]:
@@ -235,28 +239,7 @@ def canonical_url(url: str) -> str:
 _MARKUP = re.compile(r"<([^<>\n]{1,4000})>")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 # Endings of file names and code that are top-level domains too: "main.py" was never meant as a link.
-_CODE_ENDINGS = frozenset(
-    [
-        "py",
-        "rs",
-        "sh",
-        "md",
-        "pl",
-        "so",
-        "int",
-        "map",
-        "zip",
-        "mov",
-        "cc",
-        "ml",
-        "name",
-        "mk",
-        "ps",
-        "st",
-        "fm",
-        "do",
-    ]
-)
+_CODE_ENDINGS = word_set("py rs sh md pl so int map zip mov cc ml name mk ps st fm")
 
 
 def plain(text: str, names: Mapping[str, str] | None = None) -> str:

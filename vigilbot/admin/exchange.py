@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from vigilbot.admin import audit
 from vigilbot.admin.lines import Line, Placed, written
-from vigilbot.domain import Citation, KnowledgeEntry, PassageKind
+from vigilbot.domain import Citation, KnowledgeEntry, PassageKind, Trust
 from vigilbot.errors import BadInput
 from vigilbot.knowledge import lexemes_of
 from vigilbot.ledger import Entries, Ledger
 from vigilbot.ledger.entries import Revision
-from vigilbot.ledger.rows import stamp, to_entry
+from vigilbot.ledger.rows import to_entry
 from vigilbot.ports import Row, Statement
 
 
@@ -60,9 +60,9 @@ async def import_lines(
     """Puts entries in force, all in one write or none. ``tenant`` and ``space`` are for lines without.
 
     A line changes the ledger only where it says something new: an unknown entry, or words an entry
-    never had. What the ledger revised or retracted since is left alone, so that importing a file
-    twice, or an old one, takes nothing back. Vectors are owed to the entries afterwards
-    (``Knowledge.load``). Raises BadInput.
+    never had; a field that a line leaves out stays as it is in a known entry. What the ledger revised
+    or retracted since is left alone, so that importing a file twice, or an old one, takes nothing back.
+    Vectors are owed to the entries afterwards (``reindex``). Raises BadInput.
     """
     default = await _tenant(ledger, tenant)
     plan = _Plan(actor=actor, at=at, source=source)
@@ -82,7 +82,7 @@ async def import_lines(
                 remedy="Give the line another id, or its own tenant",
             )
         known = {(row["oncall"], row["kind"]) for row in await ledger.entries.supports([placed.line.id])}
-        plan.take(placed.line, rows, known, tenant=home, space=placed.line.space or space)
+        plan.take(placed.line, rows, known, tenant=home, space=space)
     done = plan.imported()
     if done.changes and not dry_run:
         await ledger.write(*plan.statements, plan.audited(default))
@@ -95,6 +95,21 @@ async def _tenant(ledger: Ledger, given: str | None) -> str | None:
         return given
     rows = await ledger.fetch("SELECT tenant FROM channels UNION SELECT tenant FROM knowledge LIMIT 2")
     return str(rows[0]["tenant"]) if len(rows) == 1 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Content:
+    """What makes two versions of an entry differ."""
+
+    kind: PassageKind
+    space: str
+    channel: str
+    question: str
+    answer: str
+    precondition: str
+    citations: tuple[Citation, ...]
+    trust: Trust
+    expires_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -120,16 +135,15 @@ class _Plan:
         if rows and rows[-1]["retracted"]:
             self.retracted.append(line.id)
             return
-        content = _content(line, space)
-        before = [_said(to_entry(row)) for row in rows]
-        if before and before[-1] == content:
+        told = [_content(line, space, entry) == _said(entry) for entry in map(to_entry, rows)]
+        if told and told[-1]:
             self.unchanged.append(line.id)
-        elif content in before:
+        elif any(told):
             self.newer.append(line.id)
             return
         else:
             (self.revised if rows else self.new).append(line.id)
-            self._append(line, rows, tenant=tenant, space=space)
+            self._append(line, to_entry(rows[-1]) if rows else None, tenant=tenant, space=space)
         for each in line.support:
             if (each.oncall, each.kind) not in known:
                 self.support += 1
@@ -146,28 +160,22 @@ class _Plan:
                     )
                 )
 
-    def _append(self, line: Line, rows: Sequence[Row], *, tenant: str, space: str) -> None:
+    def _append(self, line: Line, base: KnowledgeEntry | None, *, tenant: str, space: str) -> None:
+        content = _content(line, space, base)
+        told = line.provenance
         revision = Revision(
             entry=line.id,
-            revision=rows[-1]["revision"] + 1 if rows else line.revision,
+            revision=base.revision + 1 if base else line.revision,
             tenant=tenant,
-            space=space,
-            channel=line.channel,
-            kind=PassageKind(line.kind),
-            question=line.question,
-            answer=line.answer,
-            citations=_citations(line),
-            trust=line.trust,
-            learned_from=line.provenance.learned_from,
-            message_ids=line.provenance.message_ids,
+            learned_from=told.learned_from or (base.learned_from if base else ""),
+            message_ids=told.message_ids or (base.message_ids if base else ()),
             operation="import",
             actor=self.actor,
             reason=self._reason(line),
-            precondition=line.precondition,
-            expires_at=line.expires_at,
+            **{f.name: getattr(content, f.name) for f in fields(_Content)},
         )
         self.statements += Entries.append(revision, at=self.at, lexemes=lexemes_of(revision))
-        if rows:  # a vector of the words before would go on answering for these
+        if base is not None:  # a vector of the words before would go on answering for these
             self.statements.append(Entries.drop_embeddings(line.id))
 
     def _reason(self, line: Line) -> str:
@@ -199,34 +207,25 @@ class _Plan:
         )
 
 
-def _citations(line: Line) -> tuple[Citation, ...]:
-    return tuple(Citation(url=each.url, title=each.title) for each in line.citations)
-
-
-def _content(line: Line, space: str) -> tuple[object, ...]:
-    """What makes two versions of an entry differ."""
-    return (
-        line.kind,
-        space,
-        line.channel,
-        line.question,
-        line.answer,
-        line.precondition,
-        _citations(line),
-        line.trust.value,
-        stamp(line.expires_at) if line.expires_at else None,
+def _content(line: Line, space: str, base: KnowledgeEntry | None) -> _Content:
+    """What the line says; a field it leaves out is the base's, so that nothing is changed by silence."""
+    given = line.model_fields_set
+    said = _Content(
+        kind=PassageKind(line.kind),
+        space=line.space or space,
+        channel=line.channel,
+        question=line.question,
+        answer=line.answer,
+        precondition=line.precondition,
+        citations=tuple(Citation(url=each.url, title=each.title) for each in line.citations),
+        trust=line.trust,
+        expires_at=line.expires_at,
     )
+    if base is None:
+        return said
+    kept = {f.name: getattr(base, f.name) for f in fields(_Content) if f.name not in given}
+    return replace(said, **kept)
 
 
-def _said(entry: KnowledgeEntry) -> tuple[object, ...]:
-    return (
-        entry.kind.value,
-        entry.space,
-        entry.channel,
-        entry.question,
-        entry.answer,
-        entry.precondition,
-        entry.citations,
-        entry.trust.value,
-        stamp(entry.expires_at) if entry.expires_at else None,
-    )
+def _said(entry: KnowledgeEntry) -> _Content:
+    return _Content(**{f.name: getattr(entry, f.name) for f in fields(_Content)})

@@ -1,23 +1,23 @@
 """The exchange format of knowledge: JSON Lines, UTF-8, one entry a line. Format 1 is stable.
 
-    id          text without spaces; the same id is the same entry wherever it is imported
-    question    what the entry answers (of a chunk: its headings)
-    answer      the answer (of a chunk: its text)
-    format      1
-    revision    the entry's revision, from 1
-    kind        qa | chunk
-    tenant      the workspace it belongs to; import has --tenant for lines without
-    space       who may see it; import has --space for lines without
-    channel     id of the channel it was learned in, "" for none
+    id            text without spaces; the same id is the same entry wherever it is imported
+    question      what the entry answers (of a chunk: its headings)
+    answer        the answer (of a chunk: its text)
+    format        1
+    revision      the entry's revision, from 1
+    kind          qa | chunk
+    tenant        the workspace it belongs to; import has --tenant for lines without
+    space         who may see it; import has --space for lines without
+    channel       id of the channel it was learned in, "" for none
     precondition  when the answer holds, "" for always
-    citations   [{"url": http(s) or "", "title": text}]
-    trust       probation | verified
-    expires_at  time with offset, or null
-    support     [{"oncall", "kind", "channel", "customer", "question", "at"}], one on-call each
-    provenance  {"learned_from", "message_ids", "operation", "actor", "reason", "valid_from"}
+    citations     [{"url": http(s) or "", "title": text}]
+    trust         probation | verified
+    expires_at    time with offset, or null
+    support       [{"oncall", "kind", "channel", "customer", "question", "at"}]
+    provenance    {"learned_from", "message_ids", "operation", "actor", "reason", "valid_from"}
 
-Only the first three must be there. A field that is not in this list is an error, so that a misspelt
-one is not lost in silence.
+Only the first three must be there; what else is left out stays as it is in an entry that is known
+already. A field that is not in this list is an error, so that a misspelt one is not lost in silence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from vigilbot.ports import Row
 
 FORMAT = 1
 MOST = 200_000  # characters of one text
-REMEDY = "ARCHITECTURE.md describes the format; `vigilbot kb export` writes examples"
+REMEDY = "`vigilbot kb import --help` lists the fields"
 
 Id = Annotated[str, Field(pattern=r"^[^\s#\x00-\x1f]{1,200}$")]
 Name = Annotated[str, Field(min_length=1, max_length=500)]

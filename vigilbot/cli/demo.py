@@ -42,7 +42,7 @@ def demo(headless: bool) -> None:
             console.print(Text(text))
 
     console.print(
-        "Customers ask in #support, Sam is the analyst. The bot starts knowing nothing and runs its extractive "
-        "engine: no language model, no key, no network."
+        "Customers ask in #support, Sam is the analyst. The bot starts knowing nothing and runs its "
+        "extractive engine: no language model, no key, no network."
     )
     asyncio.run(play(Settings(), out))

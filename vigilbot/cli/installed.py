@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from vigilbot.admin.exchange import Imported, import_lines
+from vigilbot.admin.lines import Placed
 from vigilbot.admin.reindex import embed_owed, owed_vectors
 from vigilbot.app import INDEX, LEDGER, Parts, assembled, open_embedder, open_ledger, spaces_of, theta_of
 from vigilbot.cards import Card
@@ -23,6 +25,7 @@ from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import blob_vector
 from vigilbot.pipeline import Place
 from vigilbot.ports import Clock, Embedder, Vector
+from vigilbot.providers.clock import SystemClock
 from vigilbot.settings import Settings
 from vigilbot.stores.chroma import ChromaIndex
 from vigilbot.stores.exact import ExactIndex
@@ -88,6 +91,40 @@ async def knowledge_of(settings: Settings, ledger: Ledger, *, clock: Clock) -> t
 def knowledge_without_model(ledger: Ledger, *, clock: Clock) -> Knowledge:
     """Knowledge from which can be taken, which needs no vectors."""
     return Knowledge(ledger=ledger, embedder=NoModel(), index=ExactIndex(), clock=clock, theta=1.0)
+
+
+async def bring_in(
+    settings: Settings,
+    lines: Sequence[Placed],
+    *,
+    actor: str,
+    source: str,
+    tenant: str | None,
+    space: str,
+    dry_run: bool,
+) -> Imported:
+    """An import, or what one would do; no ledger is made for lines that cannot be used."""
+
+    async def put(ledger: Ledger, *, only_say: bool) -> Imported:
+        return await import_lines(
+            ledger,
+            lines,
+            actor=actor,
+            at=SystemClock().now(),
+            source=source,
+            tenant=tenant,
+            space=space,
+            dry_run=only_say,
+        )
+
+    async with ledger_to_try(settings) as ledger:
+        planned = await put(ledger, only_say=True)
+    if dry_run or not planned.changes:
+        return planned
+    async with ledger_of(settings, make=True) as ledger:
+        done = await put(ledger, only_say=False)
+        await restore_vectors(ledger, await open_embedder(settings))
+        return done
 
 
 async def restore_vectors(ledger: Ledger, embedder: Embedder) -> None:

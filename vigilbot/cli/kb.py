@@ -136,18 +136,21 @@ def search(
         raise BadInput("the question is empty", place="vigilbot kb search", remedy="Write it between quotes")
     settings = settings_of(config, data)
 
-    async def act() -> Judged:
+    async def act() -> tuple[Judged, float]:
         clock = SystemClock()
         async with bot_of(settings, clock=clock) as parts:
             place = await place_of(parts.ledger, channel=channel, spaces=spaces)
-            return await admin.search(question, pipeline=parts.bot.pipeline, place=place, at=clock.now())
+            pipeline = parts.bot.pipeline
+            judged = await admin.search(question, pipeline=pipeline, place=place, at=clock.now())
+            post = settings.answer.post
+            return judged, pipeline.engine.post_threshold if post is None else post
 
-    judged = _run(act())
+    judged, post = _run(act())
     shown = limit or settings.retrieval.passages
     if as_json:
-        _print_json(kb_view.judged_json(judged, limit=shown))
+        _print_json(kb_view.judged_json(judged, limit=shown, post=post))
     else:
-        kb_view.print_judged(judged, limit=shown)
+        kb_view.print_judged(judged, limit=shown, post=post)
 
 
 @kb.command()
@@ -242,23 +245,22 @@ def reindex(everything: bool, config: Path | None, data: Path | None) -> None:
 def export(file: Path | None, config: Path | None, data: Path | None) -> None:
     """Write every entry in force to FILE, or to standard output, as JSON Lines.
 
-    One entry a line, in the order of their ids; ARCHITECTURE.md describes the fields.
+    One entry a line, in the order of their ids; `vigilbot kb import --help` lists the fields.
     """
     from vigilbot.admin.exchange import export_lines
+    from vigilbot.cli.files import writable, write
     from vigilbot.cli.installed import ledger_of
-    from vigilbot.cli.writing import whole_file
 
     async def act() -> list[str]:
         async with ledger_of(settings_of(config, data)) as ledger:
             return [line async for line in export_lines(ledger)]
 
+    writable(file)
+    lines = _run(act())
     if file is None:
-        for line in _run(act()):
-            click.echo(line.encode())  # UTF-8, whatever the terminal's encoding
+        click.echo("".join(line + "\n" for line in lines).encode(), nl=False)  # UTF-8 on every terminal
         return
-    with whole_file(file) as out:
-        lines = _run(act())
-        out.writelines(line.encode() + b"\n" for line in lines)
+    write(file, "".join(line + "\n" for line in lines))
     click.echo(f"Wrote {len(lines)} entries to {file}.")
 
 
@@ -284,41 +286,43 @@ def import_(
 
     Every line is checked before anything is written. Importing a file twice changes nothing, and what
     was revised or retracted here since is left alone.
+
+    The fields of a line; only the first three must be there, others left out stay as they are:
+
+    \b
+    id            text without spaces; the same id is the same entry wherever it is imported
+    question      what the entry answers (of a chunk: its headings)
+    answer        the answer (of a chunk: its text)
+    format        1
+    revision      the entry's revision, from 1
+    kind          qa | chunk
+    tenant        the workspace it belongs to; import has --tenant for lines without
+    space         who may see it; import has --space for lines without
+    channel       id of the channel it was learned in, "" for none
+    precondition  when the answer holds, "" for always
+    citations     [{"url": http(s) or "", "title": text}]
+    trust         probation | verified
+    expires_at    time with offset, or null
+    support       [{"oncall", "kind", "channel", "customer", "question", "at"}]
+    provenance    {"learned_from", "message_ids", "operation", "actor", "reason", "valid_from"}
     """
-    from vigilbot.admin.exchange import Imported, import_lines
     from vigilbot.admin.lines import read_lines
-    from vigilbot.app import PUBLIC, open_embedder
+    from vigilbot.app import PUBLIC
     from vigilbot.cli import kb_view
-    from vigilbot.cli.installed import ledger_of, ledger_to_try, login, restore_vectors
-    from vigilbot.ledger import Ledger
-    from vigilbot.providers.clock import SystemClock
+    from vigilbot.cli.installed import bring_in, login
 
     settings = settings_of(config, data)
-    lines = read_lines(file)
-
-    async def put(ledger: Ledger, *, only_say: bool) -> Imported:
-        return await import_lines(
-            ledger,
-            lines,
+    done = _run(
+        bring_in(
+            settings,
+            read_lines(file),
             actor=actor or login(),
-            at=SystemClock().now(),
             source=file.name,
             tenant=tenant,
             space=space or settings.scope.space or PUBLIC,
-            dry_run=only_say,
+            dry_run=dry_run,
         )
-
-    async def act() -> Imported:
-        async with ledger_to_try(settings) as ledger:  # no ledger is made for a file that cannot be used
-            planned = await put(ledger, only_say=True)
-        if dry_run or not planned.changes:
-            return planned
-        async with ledger_of(settings, make=True) as ledger:
-            done = await put(ledger, only_say=False)
-            await restore_vectors(ledger, await open_embedder(settings))
-            return done
-
-    done = _run(act())
+    )
     if as_json:
         _print_json(kb_view.imported_json(done, dry_run=dry_run))
     else:

@@ -22,7 +22,8 @@ from vigilbot.ledger.rows import stamp
 from vigilbot.pipeline import Judged
 from vigilbot.text import clean, shorten
 
-LINE = 120  # characters of a text in a table
+LINE = 240  # characters of a text in a list
+WIDE = 100  # columns of a terminal with room for more than the essential
 BODY = 4000  # characters of a text shown in full
 
 
@@ -40,19 +41,25 @@ def print_page(page: Page, *, number: int, limit: int) -> None:
         beyond = f" on page {number}; there are {page.total}" if page.total else ""
         console.print(f"No entries{beyond}.")
         return
-    table = _table("id", "question", "trust", "support", "space", "learned in", "since")
+    names = ["id", "question", "trust", "support", "learned in"]
+    if console.width >= WIDE:
+        names += ["space", "since"]
+    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False, expand=True)
     table.columns[1].ratio = 1
+    for column in table.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
     for each in page.entries:
         entry = each.entry
-        table.add_row(
+        cells: list[str | Text] = [
             _plain(entry.id),
-            _plain(shorten(entry.question, LINE)),
+            _plain(shorten(entry.question, console.width)),
             entry.trust.value if entry.kind is PassageKind.QA else entry.kind.value,
             _supports(each.support, each.against),
-            _plain(entry.space),
             _plain(each.channel_name),
-            _day(entry.valid_from),
-        )
+            _plain(entry.space),
+            f"{entry.valid_from:%Y-%m-%d}",
+        ]
+        table.add_row(*cells[: len(names)])
     last = page.offset + len(page.entries)
     console.print(table)
     more = f"; next: --page {number + 1}" if last < page.total else ""
@@ -125,7 +132,7 @@ def print_life(life: Life) -> None:
     _console().print(Group(*parts))
 
 
-def judged_json(judged: Judged, *, limit: int) -> dict[str, Any]:
+def judged_json(judged: Judged, *, limit: int, post: float) -> dict[str, Any]:
     answer = judged.answer
     return {
         "question": judged.question.text,
@@ -136,43 +143,40 @@ def judged_json(judged: Judged, *, limit: int) -> dict[str, Any]:
             "refused": answer.refused,
             "text": answer.text,
             "confidence": answer.confidence,
+            "post_threshold": post,
             "reason": answer.reason,
             "leans_on": [each.entry.id for each in answer.passages],
         },
     }
 
 
-def print_judged(judged: Judged, *, limit: int) -> None:
+def print_judged(judged: Judged, *, limit: int, post: float) -> None:
     console = _console()
     console.print(_body("Searched for", judged.question.text))
     if not judged.passages:
         console.print("Nothing it knows comes near.")
         return
-    table = _table("", "score", "dense", "lexical", "support", "id", "question", "answer")
-    table.columns[6].ratio = table.columns[7].ratio = 1
     for number, each in enumerate(judged.passages[:limit], start=1):
-        table.add_row(
-            str(number),
-            f"{each.score:.3f}",
-            f"{each.dense:.3f}",
-            f"{each.lexical:.2f}",
-            _supports(each.support, each.against),
-            _plain(each.entry.id),
-            _plain(shorten(each.entry.question, LINE)),
-            _plain(shorten(each.entry.answer, LINE)),
-        )
-    console.print(table)
-    rest = len(judged.passages) - limit
-    if rest > 0:
-        console.print(f"and {rest} more candidates; --limit shows more", style="dim")
+        scores = f"score {each.score:.3f}, dense {each.dense:.3f}, lexical {each.lexical:.2f}"
+        rest = f"{scores}, support {_supports(each.support, each.against)}, {each.entry.trust.value}"
+        for line in (
+            _head(f"{number}. {each.entry.id}", rest),
+            _detail(each.entry.question),
+            _detail(each.entry.answer),
+        ):
+            console.print(line)
+    more = len(judged.passages) - limit
+    if more > 0:
+        console.print(f"and {more} more candidates; --limit shows more", style="dim")
     answer = judged.answer
     if answer.refused:
         why = f": {answer.reason}" if answer.reason else ""
-        console.print(_plain(f"It would not answer{why} (confidence {answer.confidence:.2f})."))
-    else:
-        title = (
-            f"It would say, with confidence {answer.confidence:.2f} (whether it posts is the mode's affair)"
+        console.print(
+            _plain(f"It would not answer{why} (confidence {answer.confidence:.2f})."), soft_wrap=True
         )
+    else:
+        enough = "enough" if answer.confidence >= post else "too little"
+        title = f"Its answer: confidence {answer.confidence:.2f}, {enough} for a card, which takes {post:.2f}"
         console.print(_body(title, answer.text))
 
 
@@ -191,18 +195,18 @@ def imported_json(done: Imported, *, dry_run: bool) -> dict[str, Any]:
 def print_imported(done: Imported, *, dry_run: bool) -> None:
     console = _console()
     verb = "Would import" if dry_run else "Imported"
-    console.print(
+    lines = [
         f"{verb} {len(done.new)} new and {len(done.revised)} revised entries and {done.support} supporting "
         f"on-calls; {len(done.unchanged)} entries were there already."
-    )
+    ]
     if done.newer:
-        names = _some(done.newer)
-        console.print(_plain(f"Left alone, as the ledger's own text came later than the file's: {names}"))
+        lines.append(f"Left alone, as the ledger's own text came later than the file's: {_some(done.newer)}")
     if done.retracted:
-        names = _some(done.retracted)
-        console.print(
-            _plain(f"Left alone, as they were retracted here (`vigilbot kb undo` brings back): {names}")
+        lines.append(
+            f"Left alone, retracted here (`vigilbot kb undo` brings it back): {_some(done.retracted)}"
         )
+    for line in lines:
+        console.print(_plain(line), soft_wrap=True)
 
 
 def _listed_json(each: Listed) -> dict[str, Any]:
@@ -253,19 +257,22 @@ def _citations_json(citations: Iterable[Citation]) -> list[dict[str, str]]:
     return [{"url": each.url, "title": each.title} for each in citations]
 
 
-def _revisions(revisions: Iterable[RevisionMade]) -> list[Text]:
+def _revisions(revisions: Iterable[RevisionMade]) -> list[RenderableType]:
     """What was done, and what the entry said from then on where that changed."""
-    lines, said = [], ("", "")
+    lines: list[RenderableType] = []
+    said = ("", "")
     for each in revisions:
-        lines.append(_head(f"{each.revision}. {each.operation} by {each.actor}, {_minute(each.at)}", each.reason))
+        lines.append(
+            _head(f"{each.revision}. {each.operation} by {each.actor}, {_minute(each.at)}", each.reason)
+        )
         now = ("retracted: answers nothing", "") if each.retracted else (each.question, each.answer)
         lines += [_detail(text) for text, before in zip(now, said, strict=True) if text and text != before]
         said = now
     return lines
 
 
-def _support_lines(supports: Iterable[SupportGiven]) -> list[Text]:
-    lines = []
+def _support_lines(supports: Iterable[SupportGiven]) -> list[RenderableType]:
+    lines: list[RenderableType] = []
     for each in supports:
         asked = f"asked by {each.customer}" if each.customer else ""
         place = ", ".join(part for part in (_minute(each.at), each.channel_name, asked) if part)
@@ -275,8 +282,8 @@ def _support_lines(supports: Iterable[SupportGiven]) -> list[Text]:
     return lines
 
 
-def _answer_lines(answers: Iterable[AnswerGiven]) -> list[Text]:
-    lines = []
+def _answer_lines(answers: Iterable[AnswerGiven]) -> list[RenderableType]:
+    lines: list[RenderableType] = []
     for each in answers:
         card = f"card {each.delivery}" if each.delivery else "no card"
         became = f"{each.result}, {card}, outcome {each.outcome or 'none yet'}"
@@ -287,29 +294,24 @@ def _answer_lines(answers: Iterable[AnswerGiven]) -> list[Text]:
 
 
 def _head(text: str, remark: str) -> Text:
-    return _plain(text).append_text(Text(f" ({shorten(remark, 2 * LINE)})" if remark else "", style="dim"))
+    return _plain(text).append_text(Text(f" ({shorten(remark, LINE)})" if remark else "", style="dim"))
 
 
-def _detail(text: str) -> Text:
-    return Text("   " + shorten(text, 2 * LINE))
+def _detail(text: str) -> RenderableType:
+    return Padding(Text(shorten(text, LINE)), (0, 0, 0, 3), expand=False)
 
 
-def _section(title: str, lines: list[Text]) -> RenderableType:
-    return Padding(Group(Text(title, style="bold"), *(lines or [Text("none", style="dim")])), (1, 0, 0, 0))
-
-
-def _table(*names: str) -> Table:
-    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False, expand=True)
-    for column in table.columns:
-        column.overflow = "fold"
-    return table
+def _section(title: str, lines: list[RenderableType]) -> RenderableType:
+    return Padding(
+        Group(Text(title, style="bold"), *(lines or [Text("none", style="dim")])), (1, 0, 0, 0), expand=False
+    )
 
 
 def _body(title: str, text: str) -> RenderableType:
     shown = clean(text)
     if len(shown) > BODY:
         shown = f"{shown[:BODY]}… ({len(shown):,} characters; --json has them all)"
-    return Group(Text(title, style="dim"), Padding(Text(shown), (0, 0, 0, 2)))
+    return Group(Text(title, style="dim"), Padding(Text(shown), (0, 0, 0, 2), expand=False))
 
 
 def _supports(support: int, against: int) -> str:
@@ -323,10 +325,6 @@ def _some(ids: tuple[str, ...], most: int = 10) -> str:
 
 def _plain(text: str) -> Text:
     return Text(clean(text).replace("\n", " "))
-
-
-def _day(at: datetime) -> str:
-    return f"{at:%Y-%m-%d}"
 
 
 def _minute(at: datetime) -> str:

@@ -29,9 +29,10 @@ def installation(command: F) -> F:
     )(command)
 
 
-def settings_of(config: Path | None, data: Path | None) -> Settings:
-    """The settings in force: file, then environment, then ``--data``. Raises BadSettings."""
-    options = {} if data is None else {"data.dir": str(data)}
+def settings_of(config: Path | None, data: Path | None, **options: str) -> Settings:
+    """The settings in force: file, then environment, then options by dotted name. Raises BadSettings."""
+    if data is not None:
+        options["data.dir"] = str(data)
     return load(config_file(config), os.environ, options)
 
 

@@ -14,24 +14,24 @@ from pathlib import Path
 
 import click
 
+from vigilbot.cli.files import writable, write
+from vigilbot.cli.options import A_PATH, settings_of
 from vigilbot.errors import BadInput
-
-ROW = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("export", type=ROW)
+@click.argument("export", type=A_PATH)
 @click.option(
-    "--gold", type=ROW, help="Known resolving documents (JSON Lines); only scores, changes nothing."
+    "--gold", type=A_PATH, help="Known resolving documents (JSON Lines); only scores, changes nothing."
 )
-@click.option("--labels", type=ROW, help="Labelled on-calls (JSON Lines); only scores, changes nothing.")
+@click.option("--labels", type=A_PATH, help="Labelled on-calls (JSON Lines); only scores, changes nothing.")
 @click.option("--engine", type=click.Choice(["extractive"]), help="The engine; default: the configured one.")
 @click.option(
     "--start",
     type=click.Choice(["analyst_joined", "immediately"]),
     help="When an on-call's action cycle starts; default: the configured gate.",
 )
-@click.option("--config", type=ROW, help="Configuration file; default: config/vigilbot.yaml if it exists.")
+@click.option("--config", type=A_PATH, help="Configuration file; default: config/vigilbot.yaml if it exists.")
 @click.option("--channel", "channels", multiple=True, help="Only this channel, by name or id; repeatable.")
 @click.option("--limit", type=int, help="Only the first so many conversations.")
 @click.option(
@@ -41,8 +41,8 @@ ROW = click.Path(path_type=Path)
     show_default=True,
     help="Virtual seconds one run takes.",
 )
-@click.option("--keep", type=ROW, help="New folder for the ledger: start the bot with it, already warm.")
-@click.option("--json", "json_file", type=ROW, help="Also write the figures to this file.")
+@click.option("--keep", type=A_PATH, help="New folder for the ledger: start the bot with it, already warm.")
+@click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
 def replay(
     export: Path,
     gold: Path | None,
@@ -71,12 +71,9 @@ def replay(
     from vigilbot.evals.replay_terminal import print_report
     from vigilbot.platforms.replay import read_export
     from vigilbot.replay import replay as live
-    from vigilbot.settings import load
 
-    settings = load(config)
-    if engine:
-        settings = replace(settings, engine=replace(settings.engine, kind=engine))
-    _writable(json_file)
+    settings = settings_of(config, None, **({"engine.kind": engine} if engine else {}))
+    writable(json_file)
     read = read_export(export, channels=channels, limit=limit)
     known_gold = match_gold(read_gold(gold), read) if gold else None
     known_labels = match_labels(read_labels(labels), read) if labels else None
@@ -99,28 +96,10 @@ def replay(
     report = replay_report(records, gold=known_gold, labels=known_labels)
     print_report(report, Console())
     if json_file is not None:
-        _write(json_file, json.dumps(report.figures, indent=2, ensure_ascii=False) + "\n")
+        write(json_file, json.dumps(report.figures, indent=2, ensure_ascii=False) + "\n")
         click.echo(f"Figures: {json_file}")
     if keep is not None:
         click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
-
-
-def _writable(path: Path | None) -> None:
-    """Says so before an hour of work if its result could not be written."""
-    if path is None:
-        return
-    parent = path.parent
-    if path.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise BadInput(
-            "cannot be written", place=str(path), remedy="Name a file in a folder you may write to"
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 @contextmanager

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import date
+from itertools import accumulate
+from typing import Any
 
-from vigilbot.domain import DeliveryState, Message, Outcome, Result
-from vigilbot.evals.replay_records import CardPosted, Counts, KnowledgeCounts, Learned
+from vigilbot.domain import Citation, DeliveryState, Message, Outcome, QuestionState, Result
+from vigilbot.evals.alike import alike
+from vigilbot.evals.replay_records import (
+    Asked,
+    CardPosted,
+    Counts,
+    Fate,
+    KnowledgeCounts,
+    KnownOn,
+    Learned,
+)
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import blob_vector, moment, names
 from vigilbot.ports import Embedder, Row
@@ -62,10 +74,66 @@ async def learned(ledger: Ledger) -> tuple[Learned, ...]:
             question=row["question"],
             answer=row["answer"],
             support=row["support"],
-            channel_name=channels.get(row["channel"], row["channel"]),
+            channel_name=str(channels.get(row["channel"], row["channel"])),
         )
         for row in rows
     )
+
+
+async def growth(ledger: Ledger) -> tuple[KnownOn, ...]:
+    """How many entries of either kind were in force, day by day."""
+    change: Counter[date] = Counter()
+    for row in await ledger.fetch("SELECT valid_from, valid_to FROM knowledge WHERE retracted = 0"):
+        change[moment(row["valid_from"]).date()] += 1
+        if row["valid_to"]:
+            change[moment(row["valid_to"]).date()] -= 1
+    days = sorted(day for day, by in change.items() if by)
+    totals = accumulate(change[day] for day in days)
+    return tuple(KnownOn(day=day, in_force=total) for day, total in zip(days, totals, strict=True))
+
+
+async def questions(ledger: Ledger) -> tuple[Asked, ...]:
+    """Every question within scope in time order, with what became of it. Withdrawn ones are left out."""
+    rows = await ledger.fetch(
+        "SELECT q.id, q.text, q.asked_at, q.state, q.vector, o.channel, o.thread, c.name AS channel_name "
+        "FROM questions q JOIN oncalls o ON o.id = q.oncall "
+        "JOIN channels c ON c.tenant = o.tenant AND c.channel = o.channel "
+        "WHERE q.state != :withdrawn ORDER BY q.asked_at, q.id",
+        withdrawn=QuestionState.WITHDRAWN.value,
+    )
+    said: dict[str, set[str]] = defaultdict(set)
+    for row in await ledger.fetch(
+        "SELECT a.question, a.result, d.state, d.sent_at FROM answers a LEFT JOIN deliveries d ON d.answer = a.id"
+    ):
+        said[row["question"]].add("card" if row["sent_at"] else row["state"] or row["result"])
+    groups = alike([blob_vector(row["vector"]) if row["vector"] else None for row in rows])
+    return tuple(
+        Asked(
+            channel=row["channel"],
+            channel_name=row["channel_name"],
+            thread=row["thread"],
+            at=moment(row["asked_at"]),
+            text=row["text"],
+            fate=_fate(said[row["id"]]),
+            settled=row["state"] == QuestionState.RESOLVED,
+            group=group,
+        )
+        for row, group in zip(rows, groups, strict=True)
+    )
+
+
+def _fate(said: set[str]) -> Fate:
+    """The furthest a question came, over all runs for it."""
+    for fate, signs in (
+        (Fate.CARD, {"card"}),
+        (Fate.BEATEN, {DeliveryState.BEATEN_BY_HUMAN, Result.ANSWERED_BY_HUMAN}),
+        (Fate.DUPLICATE, {Result.DUPLICATE}),
+        (Fate.HELD, {Result.HELD}),
+        (Fate.ABSTAINED, {Result.ABSTAINED}),
+    ):
+        if said & {str(sign) for sign in signs}:
+            return fate
+    return Fate.LATE if said else Fate.ABSTAINED
 
 
 async def cards(ledger: Ledger, embedder: Embedder) -> tuple[CardPosted, ...]:
@@ -80,7 +148,9 @@ async def cards(ledger: Ledger, embedder: Embedder) -> tuple[CardPosted, ...]:
     )
     resolutions = [await ledger.chats.messages_by_id(names(row["resolution_ids"])) for row in rows]
     texts = ["\n".join(m.text for m in messages) for messages in resolutions]
-    vectors = await embedder.embed(texts) if texts else []
+    if not rows:
+        return ()
+    vectors = await embedder.embed(texts)
     found = []
     for row, messages, text, vector in zip(rows, resolutions, texts, vectors, strict=True):
         similarity = float(blob_vector(row["vector"]) @ vector) if text else None
@@ -110,6 +180,7 @@ def _card(row: Row, messages: Sequence[Message], text: str, similarity: float | 
         text=row["text"],
         first_url=citations[0][0] if citations else "",
         confidence=row["confidence"],
+        sources=tuple(Citation(url=url, title=title) for url, title in citations),
         triggers=tuple(m.rsplit("/", 1)[-1] for m in names(row["message_ids"])),
         human_at=moment(row["resolved_at"]) if row["resolved_at"] and messages else None,
         human_text=text,
@@ -117,3 +188,22 @@ def _card(row: Row, messages: Sequence[Message], text: str, similarity: float | 
         similarity=similarity,
         outcomes=(outcome,) if outcome else (),
     )
+
+
+async def judged_answers(ledger: Ledger) -> list[dict[str, Any]]:
+    """Answers a human's later word judged: ``features``, ``agreed`` and ``group`` (the channel)."""
+    rows = await ledger.fetch(
+        "SELECT a.features, a.outcome, o.channel FROM answers a JOIN oncalls o ON o.id = a.oncall "
+        "WHERE a.outcome IS NOT NULL AND a.features != '{}' ORDER BY a.at, a.id"
+    )
+    right = {Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED, Outcome.CONSISTENT_BY_HUMAN}
+    known = right | {Outcome.CONTRADICTED}
+    return [
+        {
+            "features": json.loads(row["features"]),
+            "agreed": row["outcome"] in right,
+            "group": row["channel"],
+        }
+        for row in rows
+        if row["outcome"] in known
+    ]

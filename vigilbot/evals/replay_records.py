@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from vigilbot.domain import Outcome
+from vigilbot.domain import Citation, Outcome
 from vigilbot.evals.gold import LabelledOnCall, LabelledQuestion
 
 
@@ -52,6 +52,7 @@ class CardPosted:
     text: str
     first_url: str  # "" without a link
     confidence: float
+    sources: tuple[Citation, ...] = ()  # everything it cites, in the order of its markers
     triggers: tuple[str, ...] = ()
     human_at: datetime | None = None
     human_text: str = ""
@@ -68,6 +69,53 @@ class Learned:
     answer: str
     support: int  # on-calls that speak for it
     channel_name: str = ""
+
+
+class Fate(StrEnum):
+    """What the bot did with one question within scope."""
+
+    CARD = "card"
+    HELD = "held"
+    DUPLICATE = "duplicate"
+    BEATEN = "beaten"  # a human answered before the card was out
+    ABSTAINED = "abstained"
+    LATE = "late"  # neither in time nor beaten: stale, or its delivery was skipped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One question within scope, as the bot understood it.
+
+    ``settled``: a human resolved it, as far as the bot could tell. Questions of one ``group`` are
+    alike: near in meaning to the group's oldest.
+    """
+
+    channel: str
+    channel_name: str
+    thread: str
+    at: datetime
+    text: str
+    fate: Fate
+    settled: bool
+    group: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownOn:
+    """Entries in force at the end of a day (UTC). Only days on which something changed."""
+
+    day: date
+    in_force: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelUse:
+    """What the language models were asked for. ``dollars`` None: no price is known for a model."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    dollars: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +160,9 @@ class ReplayRecords:
     cards: tuple[CardPosted, ...]
     ranked: tuple[RankedAt, ...] = ()
     learned: tuple[Learned, ...] = ()
+    questions: tuple[Asked, ...] = ()
+    growth: tuple[KnownOn, ...] = ()
+    model_use: ModelUse | None = None  # None: no model ran
     stage_ms: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
     skipped: Mapping[str, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ changes (``also``); the vector index follows and can be thrown away at any momen
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,14 +125,19 @@ class Knowledge:
         trust: Trust = Trust.PROBATION,
         actor: str = "vigilbot",
         reason: str = "a human's resolution",
-        also: Sequence[Statement] = (),
+        also: Callable[[str], Sequence[Statement]] = lambda entry: (),
     ) -> Learned:
-        """Adds the resolution as an entry, or supports the entry that says the same already."""
+        """Adds the resolution as an entry, or supports the entry that says the same already.
+
+        ``also`` gets the id of whichever it is, for the caller's part of the same write.
+        """
         [vector] = await self._embedder.embed([extraction.question])
         same = await self._same(extraction, vector, origin=origin)
         if same is not None:
             repeated = SupportKind.REPEATED if kind is SupportKind.LEARNED else kind
-            await self.support(same, origin=origin, kind=repeated, question=extraction.question, also=also)
+            await self.support(
+                same, origin=origin, kind=repeated, question=extraction.question, also=also(same.id)
+            )
             return Learned(entry=same.id, new=False)
         revision = Revision(
             entry=entry_id,
@@ -143,6 +148,7 @@ class Knowledge:
             kind=PassageKind.QA,
             question=extraction.question,
             answer=extraction.answer,
+            precondition=extraction.precondition,
             citations=extraction.citations,
             trust=trust,
             learned_from=origin.oncall,
@@ -152,7 +158,7 @@ class Knowledge:
             reason=reason,
         )
         support = self._support(entry_id, origin, kind, extraction.question)
-        await self._append(revision, vector, also=[support, *also])
+        await self._append(revision, vector, also=[support, *also(entry_id)])
         return Learned(entry=entry_id, new=True)
 
     async def _same(self, extraction: Extraction, vector: Vector, *, origin: Origin) -> KnowledgeEntry | None:

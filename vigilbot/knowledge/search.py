@@ -45,7 +45,8 @@ class Search:
         lexical = await self._lexical(question, tenant=tenant, spaces=spaces, limit=limit)
         usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces)
         times = {row["entry"]: row["times"] for row in usual}
-        ids = list(dict.fromkeys([*dense, *lexical, *[row["entry"] for row in usual[:USUAL]]]))
+        history = _history(usual)
+        ids = list(dict.fromkeys([*dense, *lexical, *_latest(usual, history)]))
         if not ids:
             return (), ChannelHistory()
         found = await self._entries.current(ids)
@@ -75,7 +76,7 @@ class Search:
             for entry in kept
         ]
         ordered = sorted(passages, key=lambda p: (-p.score, -p.dense, p.entry.id))
-        return tuple(ordered), _history(usual)
+        return tuple(ordered), history
 
     async def _dense(
         self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int
@@ -120,14 +121,29 @@ class Search:
         return found
 
 
+def _resolutions(row: Row) -> tuple[str, ...]:
+    """What an entry leads to: its cited documents, else itself."""
+    links = [canonical_url(c.url) for c in unpack_citations(row["citations"]) if c.url]
+    return tuple(dict.fromkeys(links or [row["entry"]]))
+
+
 def _history(rows: Sequence[Row]) -> ChannelHistory:
-    """On-calls of one channel by what resolved them: a cited document, else the entry itself."""
+    """On-calls of one channel by what resolved them."""
     times: Counter[str] = Counter()
     for row in rows:
-        links = [canonical_url(c.url) for c in unpack_citations(row["citations"]) if c.url]
-        for resolution in dict.fromkeys(links or [row["entry"]]):
+        for resolution in _resolutions(row):
             times[resolution] += row["times"]
     return ChannelHistory(times=dict(times))
+
+
+def _latest(rows: Sequence[Row], history: ChannelHistory) -> list[str]:
+    """The entry last used for each of a channel's most frequent resolutions."""
+    latest: dict[str, Row] = {}
+    for row in rows:
+        for resolution in _resolutions(row):
+            if resolution not in latest or row["last"] > latest[resolution]["last"]:
+                latest[resolution] = row
+    return [latest[resolution]["entry"] for resolution, _ in Counter(history.times).most_common(USUAL)]
 
 
 def index_space(tenant: str, space: str) -> str:

@@ -6,7 +6,7 @@ from vigilbot.domain import Extraction, Outcome, QuestionState, Role, SupportKin
 from vigilbot.knowledge import Knowledge, Origin, new_entry_id
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
-from vigilbot.ledger.rows import moment, names, stamp, unpack_citations
+from vigilbot.ledger.rows import moment, names, stamp, to_entry, unpack_citations
 from vigilbot.ports import Clock, Row, Statement
 
 
@@ -30,12 +30,13 @@ class Answered:
         kind = SupportKind.VERIFIED if verified else SupportKind.ACCEPTED_BY_ASKER
         also: list[Statement] = [
             Runs.feedback_applied(feedback["id"], at=now),
-            Runs.set_outcome(answer["id"], outcome, at=now, final=True),
             Runs.accepted(answer["id"], actor=feedback["actor"]),
             Runs.change_question(
                 question["id"], state=QuestionState.RESOLVED.value, resolved_at=stamp(moment(feedback["at"]))
             ),
         ]
+        if verified or answer["outcome"] != Outcome.VERIFIED:  # an analyst's word stands
+            also.append(Runs.set_outcome(answer["id"], outcome, at=now, final=True))
         leaned = leaned_on(answer)
         entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
         if len(leaned) == 1 and entries:
@@ -52,6 +53,22 @@ class Answered:
         if len(leaned) == 1:  # retracted meanwhile: the click resolves, the knowledge stays gone
             await self._ledger.write(*also)
             return
+        entry_id = new_entry_id(answer["id"])
+        row = await self._ledger.entries.entry(entry_id)
+        if row is not None and row["retracted"]:
+            await self._ledger.write(*also)
+            return
+        if row is not None:  # somebody accepted it before
+            await self._knowledge.support(
+                to_entry(row),
+                origin=origin,
+                kind=kind,
+                question=question["text"],
+                verify=verified,
+                actor=feedback["actor"],
+                also=also,
+            )
+            return
         await self._knowledge.learn(
             Extraction(
                 question=question["text"],
@@ -62,10 +79,10 @@ class Answered:
                 resolved_at=moment(feedback["at"]),
             ),
             origin=origin,
-            entry_id=new_entry_id(answer["id"]),
+            entry_id=entry_id,
             kind=kind,
             trust=Trust.VERIFIED if verified else Trust.PROBATION,
             actor=feedback["actor"],
             reason="written by the bot, accepted; derived from " + ", ".join(leaned),
-            also=also,
+            also=lambda entry: also,
         )

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from vigilbot.domain import Dialogue, OnCallState, Outcome, QuestionState, Role
 from vigilbot.knowledge import Knowledge, Origin
 from vigilbot.learning.answered import Answered
+from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.learning.reviewer import Reviewer
 from vigilbot.learning.unanswered import Unanswered
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import moment, stamp
-from vigilbot.ports import Clock, Row
+from vigilbot.ledger.rows import moment
+from vigilbot.ports import Clock, Row, Statement
 
 _SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED, Outcome.WITHDRAWN)
 
@@ -29,6 +30,7 @@ class Lessons:
         answered: Answered,
         unanswered: Unanswered,
         reviewer: Reviewer,
+        hindsight: Hindsight,
         clock: Clock,
         delay: timedelta,
         quiet: timedelta,
@@ -39,6 +41,7 @@ class Lessons:
         self._answered = answered
         self._unanswered = unanswered
         self._reviewer = reviewer
+        self._hindsight = hindsight
         self._clock = clock
         self._quiet = quiet
 
@@ -52,15 +55,14 @@ class Lessons:
         origin = await self._origin(oncall)
         await self._answered.accept(feedback, answer=answer, question=question, origin=origin)
 
-    async def learn(self, oncall: Row) -> list[str]:
-        """Reviews and extracts what is due; returns the entries that are new or changed.
+    async def learn(self, oncall: Row) -> datetime | None:
+        """Reviews and extracts what is due; returns when the on-call next has something to teach, or None.
 
-        Sets the next time the on-call has something to teach, or none.
+        Doing it again after a crash changes nothing that was done.
         """
         now = self._clock.now()
         dialogue = await self._ledger.chats.dialogue(oncall["id"])
         final = oncall["state"] == OnCallState.CLOSED
-        taught: list[str] = []
         later: datetime | None = None
         if dialogue.messages:
             origin = await self._origin(oncall)
@@ -72,9 +74,14 @@ class Lessons:
                 for row in await self._ledger.runs.sent(oncall["id"])
                 if row["delivery_state"] == "sent"
             }
-            for question in await self._ledger.runs.questions(oncall["id"]):
+            questions = await self._ledger.runs.questions(oncall["id"])
+            if not questions and settled and await self._hindsight.look(dialogue, origin=origin):
+                questions = await self._ledger.runs.questions(oncall["id"])
+            for question in questions:
+                if question["state"] == QuestionState.WITHDRAWN:
+                    continue
                 answer = answers.get(question["id"])
-                taught += await self._one(
+                await self._one(
                     question,
                     answer,
                     dialogue,
@@ -83,10 +90,9 @@ class Lessons:
                     settled=settled,
                     shown=answer is not None and answer["id"] in shown,
                 )
-            if shown and not settled:
+            if not settled and (shown or not questions):
                 later = last + self._quiet
-        await self._ledger.write(Chats.change_oncall(oncall["id"], learn_at=stamp(later) if later else None))
-        return taught
+        return later
 
     async def _one(
         self,
@@ -98,12 +104,10 @@ class Lessons:
         final: bool,
         settled: bool,
         shown: bool,
-    ) -> list[str]:
+    ) -> None:
         """One question: review what was answered, then learn what the human said instead."""
-        if answer is not None and answer["outcome"] in _SETTLED:
-            return []
-        if shown and not settled:
-            return []
+        if (answer is not None and answer["outcome"] in _SETTLED) or (shown and not settled):
+            return
         if answer is not None and answer["text"] and settled:
             through = dialogue.messages[-1].at
             heard = any(
@@ -111,13 +115,11 @@ class Lessons:
             )
             if (heard or final) and self._reviewer.may_try(answer, through=through, final=final):
                 review = await self._reviewer.review(answer, question, dialogue, origin=origin, shown=shown)
-                if review.agreed:
-                    return []
-                if review.answer and shown:
-                    return list(leaned_on(answer))
+                if review.agreed or (review.answer and shown):
+                    return
             elif answer["outcome"] == Outcome.CONSISTENT_BY_HUMAN:
-                return []
-        return await self._extract(question, answer, dialogue, origin=origin, final=final, shown=shown)
+                return
+        await self._extract(question, answer, dialogue, origin=origin, final=final, shown=shown)
 
     async def _extract(
         self,
@@ -128,19 +130,21 @@ class Lessons:
         origin: Origin,
         final: bool,
         shown: bool,
-    ) -> list[str]:
+    ) -> None:
         fresh = await self._ledger.runs.question(question["id"]) or question
-        revisit = fresh["state"] == QuestionState.RESOLVED
-        if (revisit and not (final and fresh["entry"])) or not self._unanswered.may_try(fresh, final=final):
-            return []
-        found, learned = await self._unanswered.learn(fresh, dialogue, origin=origin, final=final)
-        if found is None:
-            return []
-        if learned is None:
-            return [fresh["entry"]]
-        if answer is not None and answer["text"] and answer["outcome"] != Outcome.BEATEN:
+        known = fresh["state"] == QuestionState.RESOLVED
+        edited = known and fresh["entry"] and not fresh["attempts"]  # its source changed (source_changed)
+        said = answer is not None and answer["text"] and answer["outcome"] != Outcome.BEATEN
+        if known and fresh["entry"] and answer is not None and said and not answer["outcome"]:
+            # A crash came between the lesson and its comparison.
+            await self._compare(answer, fresh["entry"], question, origin=origin, shown=shown)
+        if known and not edited and not (final and fresh["entry"]):
+            return
+        if not self._unanswered.may_try(fresh, final=final):
+            return
+        learned = await self._unanswered.learn(fresh, dialogue, origin=origin, final=final)
+        if learned is not None and answer is not None and said:
             await self._compare(answer, learned.entry, question, origin=origin, shown=shown)
-        return [learned.entry]
 
     async def _compare(
         self, answer: Row, learned: str, question: Row, *, origin: Origin, shown: bool
@@ -154,8 +158,12 @@ class Lessons:
         else:
             await self._ledger.write(Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=now))
 
-    async def source_changed(self, message_id: str, *, gone: bool) -> None:
-        """A message something was learned from was edited or deleted: learn again, or retract."""
+    async def source_changed(self, message_id: str, *, gone: bool) -> list[Statement]:
+        """A message something was learned from was deleted: retracts. Or edited: what makes it be read again.
+
+        The statements belong into the write that changes the message.
+        """
+        again: list[Statement] = []
         rows = await self._ledger.fetch(
             "SELECT DISTINCT k.entry, k.learned_from FROM knowledge k, json_each(k.message_ids) m "
             "WHERE k.valid_to IS NULL AND k.retracted = 0 AND m.value = :message",
@@ -167,14 +175,13 @@ class Lessons:
                     row["entry"], actor="vigilbot", reason="a message it was learned from was deleted"
                 )
             else:
-                await self._ledger.write(
-                    *(
-                        Runs.change_question(q["id"], attempts=0)
-                        for q in await self._ledger.runs.questions(row["learned_from"])
-                        if q["entry"] == row["entry"]
-                    ),
-                    Chats.change_oncall(row["learned_from"], learn_at=stamp(self._clock.now())),
-                )
+                again += [
+                    Runs.change_question(q["id"], attempts=0)
+                    for q in await self._ledger.runs.questions(row["learned_from"])
+                    if q["entry"] == row["entry"]
+                ]
+                again.append(Chats.learn_by(row["learned_from"], self._clock.now()))
+        return again
 
     async def _origin(self, oncall: Row) -> Origin:
         channel = await self._ledger.chats.channel(oncall["tenant"], oncall["channel"])

@@ -52,13 +52,13 @@ class Reviewer:
         leaned = leaned_on(answer)
         entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
         review = await self._engine.review(dialogue, to_question(question), _answer(answer, entries))
-        unknown = set(review.message_ids) - {m.id for m in dialogue.messages}
-        if unknown:
+        why = _unfounded(review, dialogue)
+        if why:
             review = Review(
                 verdict=Verdict.KEEP,
                 agreed=False,
                 message_ids=(),
-                reason=f"verdict {review.verdict.value} dropped: it cites a message that is not there",
+                reason=f"verdict {review.verdict.value} dropped: {why}",
             )
         now = self._clock.now()
         record: list[Statement] = [
@@ -114,12 +114,12 @@ class Reviewer:
                 also=[*also, self._against(entries[0], question, origin)],
             )
         elif review.verdict is Verdict.DELETE:
-            await self._ledger.write(*also, *(self._against(e, question, origin) for e in entries))
+            # The verdict comes last: after a crash between, the review is done again.
             for entry in entries:
                 if _may_change(entry):
                     await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
-                else:
-                    await self._flag(entry, review, origin)
+            flags = [self._flag(e, review, origin) for e in entries if not _may_change(e)]
+            await self._ledger.write(*flags, *(self._against(e, question, origin) for e in entries), *also)
         else:
             await self._ledger.write(*also)
 
@@ -143,19 +143,26 @@ class Reviewer:
             *(self._against(e, question, origin) for e in entries),
         )
 
-    async def _flag(self, entry: KnowledgeEntry, review: Review, origin: Origin) -> None:
+    def _flag(self, entry: KnowledgeEntry, review: Review, origin: Origin) -> Statement:
         """What a document or a verified entry says is for operators to change."""
-        await self._ledger.write(
-            self._ledger.runs.put(
-                "audit",
-                tenant=origin.tenant,
-                at=stamp(self._clock.now()),
-                actor="review",
-                action="flag",
-                subject=entry.id,
-                detail=f"{review.reason} ({', '.join(review.message_ids)})",
-            )
+        return self._ledger.runs.put(
+            "audit",
+            tenant=origin.tenant,
+            at=stamp(self._clock.now()),
+            actor="review",
+            action="flag",
+            subject=entry.id,
+            detail=f"{review.reason} ({', '.join(review.message_ids)})",
         )
+
+
+def _unfounded(review: Review, dialogue: Dialogue) -> str:
+    """Why a verdict may not be applied; "" when it may."""
+    if set(review.message_ids) - {m.id for m in dialogue.messages}:
+        return "it cites a message that is not there"
+    if review.verdict is Verdict.UPDATE and not _by_human(review, dialogue):
+        return "it rests on no analyst's words"
+    return ""
 
 
 def _may_change(entry: KnowledgeEntry) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from vigilbot.domain import Dialogue, Extraction, QuestionState
+from collections.abc import Sequence
+
+from vigilbot.domain import Dialogue, Extraction, QuestionState, Role
 from vigilbot.knowledge import Knowledge, Learned, Origin, new_entry_id
 from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import pack, stamp, to_question
-from vigilbot.ports import Engine, Row
+from vigilbot.ports import Engine, Row, Statement
 
 
 class Unanswered:
@@ -23,38 +25,58 @@ class Unanswered:
 
     async def learn(
         self, question: Row, dialogue: Dialogue, *, origin: Origin, final: bool
-    ) -> tuple[Extraction | None, Learned | None]:
-        """Extracts and stores; (None, None) leaves the question waiting, or ends it when ``final``."""
-        found = await self._engine.extract(dialogue, to_question(question))
+    ) -> Learned | None:
+        """Extracts and stores what is new; without a resolution the question waits, or ends when ``final``.
+
+        A question that was learned from before is read again: its entry follows what the human says now.
+        """
+        pairs = await self._engine.extract(dialogue, to_question(question))
+        pairs = tuple(pair for pair in pairs if _said_by_helpers(pair, dialogue))
+        found = next((pair for pair in pairs if not pair.aside), None)
+        await self._learn_asides(question, [pair for pair in pairs if pair.aside], origin=origin)
         tries = question["attempts"] + 1
         if found is None:
             changes: dict[str, object] = {"attempts": tries}
             if final and question["state"] == QuestionState.OPEN:
                 changes["state"] = QuestionState.UNRESOLVED.value
-            await self._ledger.write(Runs.change_question(question["id"], **changes))
-            return None, None
+            await self._nothing(question, Runs.change_question(question["id"], **changes), origin=origin)
+            return None
         if question["entry"]:
             await self._revisit(question, found, origin=origin, tries=tries)
-            return found, None
+            return None
         entry_id = new_entry_id(question["id"])
-        learned = await self._knowledge.learn(
+        return await self._knowledge.learn(
             found,
             origin=origin,
             entry_id=entry_id,
-            also=[
+            also=lambda entry: [
                 Runs.change_question(
                     question["id"],
                     attempts=tries,
                     state=QuestionState.RESOLVED.value,
                     resolved_at=stamp(found.resolved_at),
                     resolution_ids=pack(list(found.message_ids)),
-                    entry=entry_id,
+                    entry=entry,
                 )
             ],
         )
-        if not learned.new:
-            await self._ledger.write(Runs.change_question(question["id"], entry=learned.entry))
-        return found, learned
+
+    async def _learn_asides(self, question: Row, pairs: Sequence[Extraction], *, origin: Origin) -> None:
+        """What else was settled in the on-call. Read again, the same words are the same entry."""
+        for pair in pairs:
+            entry_id = new_entry_id(question["oncall"], pair.question, pair.answer)
+            if await self._knowledge.get(entry_id) is None:
+                await self._knowledge.learn(pair, origin=origin, entry_id=entry_id)
+
+    async def _nothing(self, question: Row, change: Statement, *, origin: Origin) -> None:
+        """No resolution; an entry whose source was edited (no attempts since) loses its ground."""
+        edited = question["entry"] and not question["attempts"]
+        entry = await self._knowledge.get(question["entry"]) if edited else None
+        if entry is None or entry.learned_from != origin.oncall:
+            await self._ledger.write(change)
+            return
+        reason = "the message it was learned from says it no longer"
+        await self._knowledge.retract(entry.id, actor="vigilbot", reason=reason, also=[change])
 
     async def _revisit(self, question: Row, found: Extraction, *, origin: Origin, tries: int) -> None:
         """At the close: the human went on to say more, or something else."""
@@ -74,10 +96,16 @@ class Unanswered:
             tenant=origin.tenant,
             question=found.question,
             answer=found.answer,
-            precondition=entry.precondition,
+            precondition=found.precondition or entry.precondition,
             citations=found.citations,
             message_ids=found.message_ids,
             actor="vigilbot",
             reason="the resolution went on after it was learned",
             also=[change],
         )
+
+
+def _said_by_helpers(found: Extraction, dialogue: Dialogue) -> bool:
+    """Only what analysts and peers wrote is learned, whatever an engine says (reliability, promise 6)."""
+    helpers = {m.id for m in dialogue.messages if m.role in (Role.ANALYST, Role.PEER)}
+    return bool(found.message_ids) and helpers.issuperset(found.message_ids)

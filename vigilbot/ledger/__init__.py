@@ -37,14 +37,17 @@ class Ledger:
         await self._database.close()
 
     async def next_due(self) -> datetime | None:
-        """When the earliest piece of work is due; None when there is none."""
+        """When the earliest piece of work is due and not leased any more; None when there is none."""
         [row] = await self._database.fetch(
             "SELECT min(due) AS due FROM ("
             "SELECT min(due_at) AS due FROM inbox WHERE state = 'new' UNION ALL "
-            "SELECT min(run_at) FROM oncalls WHERE run_at IS NOT NULL UNION ALL "
-            "SELECT min(learn_at) FROM oncalls WHERE learn_at IS NOT NULL UNION ALL "
+            "SELECT min(CASE WHEN lease_until > run_at THEN lease_until ELSE run_at END) "
+            "FROM oncalls WHERE run_at IS NOT NULL UNION ALL "
+            "SELECT min(CASE WHEN lease_until > learn_at THEN lease_until ELSE learn_at END) "
+            "FROM oncalls WHERE learn_at IS NOT NULL UNION ALL "
             "SELECT min(close_at) FROM oncalls WHERE close_at IS NOT NULL UNION ALL "
             "SELECT min(standing_at) FROM questions WHERE standing_at IS NOT NULL UNION ALL "
+            "SELECT min(at) FROM feedback WHERE applied_at IS NULL UNION ALL "
             "SELECT min(due_at) FROM deliveries WHERE state = 'due')"
         )
         return moment(row["due"]) if row["due"] else None

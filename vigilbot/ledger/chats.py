@@ -111,6 +111,23 @@ class Chats:
         return Statement(f"UPDATE oncalls SET {changes} WHERE id = :id", {**values, "id": oncall_id})
 
     @staticmethod
+    def timer_done(oncall_id: str, kind: str, *, was: str | None, then: datetime | None = None) -> Statement:
+        """Clears (or moves) the ``run`` or ``learn`` timer, unless an event set it anew meanwhile."""
+        column = {"run": "run_at", "learn": "learn_at"}[kind]
+        return Statement(
+            f"UPDATE oncalls SET {column} = :then WHERE id = :id AND COALESCE({column}, '') = :was",
+            {"id": oncall_id, "was": was or "", "then": stamp(then) if then else None},
+        )
+
+    @staticmethod
+    def learn_by(oncall_id: str, due: datetime) -> Statement:
+        """Learning is due then at the latest."""
+        return Statement(
+            "UPDATE oncalls SET learn_at = :due WHERE id = :id AND (learn_at IS NULL OR learn_at > :due)",
+            {"id": oncall_id, "due": stamp(due)},
+        )
+
+    @staticmethod
     def put_message(message: Message, *, event: Event, oncall: str, rule: str) -> Statement:
         values = {
             "id": message.id,
@@ -135,12 +152,38 @@ class Chats:
         return rows[0] if rows else None
 
     @staticmethod
-    def edit_message(message_id: str, *, text: str, rerun: bool) -> Statement:
-        """New text; ``rerun`` uncovers the message so that the next run sees it again."""
+    def edit_message(message_id: str, *, text: str) -> Statement:
         return Statement(
-            "UPDATE messages SET text = :text, version = version + 1, "
-            "run = CASE WHEN :rerun THEN NULL ELSE run END WHERE id = :id",
-            {"id": message_id, "text": text, "rerun": int(rerun)},
+            "UPDATE messages SET text = :text, version = version + 1 WHERE id = :id",
+            {"id": message_id, "text": text},
+        )
+
+    @staticmethod
+    def ask_anew(message_id: str, *, oncall: str) -> list[Statement]:
+        """Uncovers what one run took together with this message; questions made of it are withdrawn."""
+        args = {"id": message_id, "oncall": oncall}
+        return [
+            Statement(
+                "UPDATE questions SET state = 'withdrawn', standing_at = NULL WHERE oncall = :oncall "
+                "AND state IN ('open', 'held', 'unresolved') "
+                "AND EXISTS (SELECT 1 FROM json_each(message_ids) WHERE value = :id)",
+                args,
+            ),
+            Statement(
+                "UPDATE messages SET run = NULL WHERE oncall = :oncall "
+                "AND run = (SELECT run FROM messages WHERE id = :id)",
+                args,
+            ),
+        ]
+
+    @staticmethod
+    def withdraw_deleted(oncall: str) -> Statement:
+        """Questions of which no message is left are nobody's questions any more."""
+        return Statement(
+            "UPDATE questions SET state = 'withdrawn', standing_at = NULL WHERE oncall = :oncall "
+            "AND state IN ('open', 'held', 'unresolved') AND NOT EXISTS (SELECT 1 FROM messages m "
+            "WHERE m.deleted = 0 AND m.id IN (SELECT value FROM json_each(questions.message_ids)))",
+            {"oncall": oncall},
         )
 
     @staticmethod

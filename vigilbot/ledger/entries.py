@@ -184,6 +184,19 @@ class Entries:
             oncall=oncall,
         )
 
+    async def taught_since(self, oncall: str, since: str) -> list[str]:
+        """Entries in force that an on-call has taught, changed or repeated since a time."""
+        rows = await self._database.fetch(
+            "SELECT entry FROM knowledge WHERE valid_to IS NULL AND retracted = 0 AND valid_from >= :since "
+            "AND (learned_from = :oncall OR entry IN "
+            "(SELECT entry FROM support WHERE oncall = :oncall AND at >= :since)) "
+            "UNION SELECT entry FROM support WHERE oncall = :oncall AND at >= :since AND kind = 'repeated' "
+            "ORDER BY entry",
+            oncall=oncall,
+            since=since,
+        )
+        return [row["entry"] for row in rows]
+
     async def supports(self, entry_ids: Sequence[str]) -> list[Row]:
         """Support rows of these entries, in time order."""
         return await self._database.fetch(

@@ -79,8 +79,8 @@ class Runs:
     async def sent(self, oncall: str) -> list[Row]:
         """Answers whose card stands or is about to, with the delivery's state."""
         return await self._database.fetch(
-            "SELECT a.*, d.state AS delivery_state, d.sent_at, d.due_at, d.accepted_by, d.key AS delivery_key "
-            "FROM deliveries d JOIN answers a ON a.id = d.answer "
+            "SELECT a.*, d.state AS delivery_state, d.sent_at, d.due_at, d.accepted_by, "
+            "d.key AS delivery_key FROM deliveries d JOIN answers a ON a.id = d.answer "
             "WHERE d.oncall = :oncall AND d.state IN ('due', 'sent') ORDER BY d.due_at, d.key",
             oncall=oncall,
         )

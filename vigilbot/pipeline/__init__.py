@@ -81,10 +81,12 @@ class Pipeline:
         finally:
             searching.cancel()
             await asyncio.gather(searching, return_exceptions=True)
-        judged = [
-            await self._judge(dialogue, question, vector, passages, sent, timings)
-            for question, vector, passages in found
-        ]
+        judged: list[Judged] = []
+        stands = list(sent)
+        for question, vector, passages in found:
+            one = await self._judge(dialogue, question, vector, passages, stands, timings)
+            judged.append(one)
+            stands += _stands(one, number=len(judged))
         return Trace(
             identification=identification, judged=tuple(judged), through=_end(dialogue), timings=timings
         )
@@ -148,6 +150,17 @@ class Pipeline:
             addressed_by=addressed,
             duplicate=duplicate,
         )
+
+
+def _stands(judged: Judged, *, number: int) -> list[Sent]:
+    """What a question of this run is about to be told, for the next question of the same run."""
+    if judged.answer_vector is None or judged.addressed_by or judged.duplicate:
+        return []
+    leaned = {p.entry.id: p.entry.revision for p in judged.answer.passages}
+    name = f"answer {number} of this run"
+    return [
+        Sent(answer=name, text=judged.answer.text, vector=judged.answer_vector, leaned=leaned, current=leaned)
+    ]
 
 
 def helpers_since(dialogue: Dialogue, question: Question) -> tuple[Message, ...]:

@@ -30,6 +30,7 @@ NEW = 0.8  # likeness (question and answer added) at which the resolution nobody
 FEW = 0.3  # on-calls of this channel after which a vote learned in another one counts half
 DOCUMENT = 0.3  # weight of a document's best chunk: about the topic, not about this trouble
 REPEATED = 0.5  # what each further on-call that speaks for one entry adds to its vote
+CREDIT = 2.0  # on-calls' worth of trust an entry starts with: one disagreement is often chance
 CONFLICT = 0.05  # weight of a vote whose question names another error code, version or model
 SAME_ANSWER = 0.9  # cosine above which two answers without links are held to be one, guard permitting
 ENERGIES = 30.0  # bounds of a vote's logarithm, whatever an embedder returns
@@ -184,7 +185,7 @@ def _weight(passage: Passage, times: int, elsewhere: float) -> float:
         return DOCUMENT
     place = 1.0 if times else elsewhere
     trust = 1.0 if passage.entry.trust is Trust.VERIFIED else 0.9
-    standing = (1 + passage.support) / (1 + passage.support + 2 * passage.against)
+    standing = (CREDIT + passage.support) / (CREDIT + passage.support + passage.against)
     return place * trust * standing * (1 + REPEATED * (max(1, times) - 1))
 
 

@@ -67,6 +67,7 @@ class ChromaIndex:
         self._files = folder
         self._executor = executor
         self._sound = True
+        self._ended = False
         self._client: ClientAPI | None = None
         self._collection: Collection | None = None
 
@@ -128,10 +129,13 @@ class ChromaIndex:
             await self._end()
 
     async def _end(self) -> None:
+        self._ended = True
         self._client = self._collection = None
         await asyncio.to_thread(self._executor.shutdown)
 
     async def _call(self, work: Callable[[], T]) -> T:
+        if self._ended:
+            raise IndexFailed("the index is closed")
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._translated, work)
 
     def _translated(self, work: Callable[[], T]) -> T:
@@ -222,6 +226,11 @@ def _mark(folder: Path, files: Path, content: str) -> None:
 
 def _reusable(folder: Path, content: str) -> Path | None:
     """The marked generation, when it holds ``content``, is as it was left and can be read."""
+    files = _as_left(folder, content)
+    return files if files is not None and _readable(files) else None
+
+
+def _as_left(folder: Path, content: str) -> Path | None:
     try:
         record = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
         files = folder / str(record["generation"])
@@ -230,11 +239,14 @@ def _reusable(folder: Path, content: str) -> Path | None:
             return None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return files if _readable(files) else None
+    return files
 
 
 def generation_state(folder: Path, *, content: str) -> str:
-    """For people: "" without files, "sound" when the next start takes them up, else what is the matter."""
+    """For people: "" without files, "sound" as far as can be told untouched, else what is the matter.
+
+    Whether another process can read them is tried only at the next start, as it changes their times.
+    """
     if not any(folder.glob("generation-*")):
         return ""
     try:
@@ -243,8 +255,8 @@ def generation_state(folder: Path, *, content: str) -> str:
         return "the process before did not close it"
     if not isinstance(record, dict) or record.get("content") != content:
         return "it holds other vectors than the ledger"
-    if _reusable(folder, content) is None:
-        return "another version made it, its files have changed, or they cannot be read"
+    if _as_left(folder, content) is None:
+        return "another version made it, or its files have changed since"
     return "sound"
 
 

@@ -11,7 +11,13 @@ root, ledger, index, on-calls, pipeline and learning as production does, on a si
     play       runs one scenario
 """
 
-from vigilbot.testing.doubles import FailingDatabase, HashEmbedder, RecordingPlatform, RememberingEmbedder
+from vigilbot.testing.doubles import (
+    FailingDatabase,
+    Fault,
+    HashEmbedder,
+    RecordingPlatform,
+    RememberingEmbedder,
+)
 from vigilbot.testing.engines import DirectedEngine, ScriptedEngine
 from vigilbot.testing.play import play
 from vigilbot.testing.scenario import BadScenario, Scenario, read_scenario
@@ -22,6 +28,7 @@ __all__ = [
     "Channel",
     "DirectedEngine",
     "FailingDatabase",
+    "Fault",
     "HashEmbedder",
     "Person",
     "RecordingPlatform",

@@ -267,15 +267,16 @@ class Checks:
         for row in await ledger.fetch("SELECT * FROM deliveries ORDER BY due_at"):
             lines.append(f"{row['due_at'][11:19]} delivery {row['state']} {row['last_error']}")
         for row in await ledger.fetch("SELECT * FROM reviews ORDER BY at"):
-            lines.append(f"{row['at'][11:19]} review {row['verdict']} agreed {row['agreed']}: {row['reason']}")
+            lines.append(
+                f"{row['at'][11:19]} review {row['verdict']} agreed {row['agreed']}: {row['reason']}"
+            )
         for row in await ledger.fetch("SELECT * FROM knowledge ORDER BY seq"):
             support = json.dumps(await self._support(row["entry"]))
             lines.append(
-                f"{row['valid_from'][11:19]} {row['operation']} {row['entry']}.{row['revision']} {row['trust']} "
-                f"{support}: {row['question'][:50]} -> {row['answer'][:60]}"
+                f"{row['valid_from'][11:19]} {row['operation']} {row['entry']}.{row['revision']} "
+                f"{row['trust']} {support}: {row['question'][:50]} -> {row['answer'][:60]}"
             )
         return lines
-
 
 
 def _states(value: object) -> list[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,29 +108,45 @@ class RecordingPlatform:
         await self._inner.update(tenant=tenant, channel=channel, ts=ts, card=card)
 
 
-class FailingDatabase:
-    """Another database whose Nth write fails, once: before it changes anything, or after its commit.
+@dataclass(slots=True)
+class Fault:
+    """The Nth write of a bot's whole life fails, once, restarts included.
 
-    A write that fails ``after`` is what a caller sees whose process died between commit and return.
+    It fails before it changes anything, or ``after`` its commit: what a caller sees whose process
+    dies between commit and return. ``wrap`` puts the fault into a database.
     """
 
-    def __init__(self, database: Database, *, fail_at: int, after: bool = False) -> None:
+    fail_at: int
+    after: bool = False
+    writes: int = 0
+
+    @property
+    def struck(self) -> bool:
+        return self.writes >= self.fail_at
+
+    def wrap(self, database: Database) -> Database:
+        return FailingDatabase(database, self)
+
+
+class FailingDatabase:
+    """Another database with a fault."""
+
+    def __init__(self, database: Database, fault: Fault) -> None:
         self._database = database
-        self._fail_at = fail_at
-        self._after = after
-        self.writes = 0
+        self._fault = fault
 
     async def fetch(self, sql: str, **args: Any) -> list[Row]:
         return await self._database.fetch(sql, **args)
 
     async def write(self, *statements: Statement) -> list[list[Row]]:
-        self.writes += 1
-        fails = self.writes == self._fail_at
-        if fails and not self._after:
-            raise LedgerError(f"write {self.writes} failed, as the test asked")
+        fault = self._fault
+        fault.writes += 1
+        number, fails = fault.writes, fault.writes == fault.fail_at
+        if fails and not fault.after:
+            raise LedgerError(f"write {number} failed, as the test asked")
         rows = await self._database.write(*statements)
         if fails:
-            raise LedgerError(f"write {self.writes} was not confirmed, as the test asked")
+            raise LedgerError(f"write {number} was not confirmed, as the test asked")
         return rows
 
     async def close(self) -> None:

@@ -53,9 +53,7 @@ class ScriptedEngine:
     def post_threshold(self) -> float:
         return self._least
 
-    async def identify(
-        self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str
-    ) -> Identification:
+    async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
         asking = [m for m in newest if "?" in m.text]
         if any(not m.text.startswith("ooo:") for m in asking):
             return Identification(scope=Scope.WITHIN, within=1.0, out=0.0, none=0.0, reason="has ?")
@@ -69,9 +67,7 @@ class ScriptedEngine:
         parts = [part.strip() for part in joined.split(" && ")]
         return tuple(Question(text=part, message_ids=ids) for part in parts if part)
 
-    async def answer(
-        self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]
-    ) -> Answer:
+    async def answer(self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]) -> Answer:
         best = max(passages, key=lambda p: (p.dense, p.entry.id), default=None)
         if best is None or best.dense < self._least:
             found = best.dense if best else 0.0
@@ -107,12 +103,12 @@ class ScriptedEngine:
         agreed = mark == "SAME" or text == _CITATION.sub("", answer.text)
         return Review(verdict=Verdict.KEEP, agreed=agreed, message_ids=ids, reason=mark)
 
-    async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None:
+    async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
         found = self._last_mark(dialogue, question, "FIX")
         if found is None:
-            return None
+            return ()
         message, _, text = found
-        return Extraction(
+        pair = Extraction(
             question=question.text,
             answer=text,
             message_ids=(message.id,),
@@ -120,6 +116,7 @@ class ScriptedEngine:
             confirmed=any("worked" in m.text for m in dialogue.after(message.at)),
             resolved_at=message.at,
         )
+        return (pair,)
 
     def _last_mark(
         self, dialogue: Dialogue, question: Question, *marks: str
@@ -131,9 +128,10 @@ class ScriptedEngine:
                 return None
             human = message.role in (Role.ANALYST, Role.PEER)
             match = _MARK.match(message.text)
-            if match and match[1] in marks and (human or self._gullible):
-                if match[2] is None or match[2] in question.text:
-                    return message, match[1], match[3].strip()
+            if not match or match[1] not in marks or not (human or self._gullible):
+                continue
+            if match[2] is None or match[2] in question.text:
+                return message, match[1], match[3].strip()
         return None
 
 
@@ -177,9 +175,7 @@ class DirectedEngine:
             self._failures[call] -= 1
             raise EngineError(f"{call} failed, as the test asked")
 
-    async def identify(
-        self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str
-    ) -> Identification:
+    async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
         await self._before("identify")
         return await self._engine.identify(dialogue, newest, scope=scope)
 
@@ -187,9 +183,7 @@ class DirectedEngine:
         await self._before("rewrite")
         return await self._engine.rewrite(dialogue, newest)
 
-    async def answer(
-        self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]
-    ) -> Answer:
+    async def answer(self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]) -> Answer:
         await self._before("answer")
         return await self._engine.answer(dialogue, question, passages)
 
@@ -197,6 +191,6 @@ class DirectedEngine:
         await self._before("review")
         return await self._engine.review(dialogue, question, answer)
 
-    async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None:
+    async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
         await self._before("extract")
         return await self._engine.extract(dialogue, question)

@@ -154,8 +154,8 @@ class _Reader:
         given = top.get("settings") or Block(top.line)
         options = {"retrieval.index": "exact"}
         for name, value in given.items():
-            options[name] = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True)
-            options[name] = options[name].removesuffix("\n").removesuffix("\n...")
+            text = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True)
+            options[name] = text.removesuffix("\n").removesuffix("\n...")
             try:
                 load(options={name: options[name]})
             except BadSettings as error:
@@ -198,7 +198,7 @@ class _Reader:
         if "entries" in wanted:
             for entry in self._list(wanted, "entries"):
                 if not isinstance(entry, Block) or "about" not in entry:
-                    raise self.bad(wanted.lines["entries"], "each entry needs 'about': words that only it has")
+                    raise self.bad(wanted.lines["entries"], "an entry needs 'about': words only it has")
                 self._only(entry, ENTRY)
         return wanted
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vigilbot.app import LEDGER, Parts, assembled
 from vigilbot.bot import Reply
-from vigilbot.cards import ActionKind
 from vigilbot.domain import Citation, Event, EventKind, PassageKind, Trust, Unit
 from vigilbot.errors import VigilBotError
 from vigilbot.knowledge import new_entry_id
@@ -261,9 +260,12 @@ class World:
         return taken
 
     async def accept(self, who: str, *, on: str = "main", number: int = 0) -> Reply:
-        """A click on the button of a card, the last one by default; its effect is applied."""
+        """A click on the button of a card, the last one by default; its effect is applied.
+
+        The card may have lost its button meanwhile: people click on what their screen still shows.
+        """
         card = self.cards(on)[number - 1]
-        value = next(a.value for a in card.card.actions if a.kind is ActionKind.ACCEPT)
+        value = card.card.actions[0].value
         known = self.conversations[on]
         at = self.clock.now() + MOMENT
         await self.wait(MOMENT)

@@ -74,5 +74,6 @@ class ExtractiveEngine:
     async def review(self, dialogue: Dialogue, question: Question, answer: Answer) -> Review:
         return await self._reviewer.review(dialogue, question, answer)
 
-    async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None:
-        return await self._extractor.extract(dialogue, question)
+    async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
+        found = await self._extractor.extract(dialogue, question)
+        return () if found is None else (found,)

@@ -7,7 +7,7 @@ when its evidence is weak, its language foreign or its words meant for one perso
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vigilbot.conflicts import conflict
 from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
@@ -17,7 +17,11 @@ from vigilbot.sameness import differs
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 
 DOUBTED = 0.3  # factor of the confidence when negation or a number tells two like questions apart
+ALIKE = 0.6  # likeness of the nearest question from which a case can be the same trouble
+USUAL = 6  # on-calls of the channel resolved alike, from which a remoter likeness is enough
+REMOTE = 0.4  # that likeness
 LIKE = 0.95  # likeness of questions from which such a difference is the point of the question
+LEAST = 3  # words, links aside, that an answer needs to say anything
 TELLING = 5  # words without which two equal questions may mean different things
 SHORT = 30  # words up to which a question is short enough to turn on one of them
 
@@ -68,6 +72,9 @@ class Answerer:
         if turned := _turned(question.text, first):
             confidence *= DOUBTED
             found["clash"] = 1.0
+        if _remote(first, found):
+            reason = "the cases known are about something else"
+            return Answer(text="", passages=(), confidence=confidence, features=found, reason=reason)
         if confidence < self._refuse:
             reason = f"the evidence is too weak{f' ({turned} differs)' if turned else ''}"
             return Answer(text="", passages=(), confidence=confidence, features=found, reason=reason)
@@ -82,6 +89,14 @@ class Answerer:
             )
         text, passage = worded
         return Answer(text=text, passages=(passage,), confidence=confidence, features=found)
+
+
+def _remote(passage: Passage, found: Mapping[str, float]) -> bool:
+    """Target or symptom cannot agree: where little is known, even the likeliest case is another one."""
+    if passage.entry.kind is not PassageKind.QA or "nearest" not in found:
+        return False
+    usual = found.get("times", 0.0) >= USUAL
+    return found["nearest"] < (REMOTE if usual else ALIKE)
 
 
 def _another(asked: str, passage: Passage) -> str:
@@ -141,7 +156,8 @@ def _text(answer: str, asked: str, passage: Passage) -> str:
     linked = (
         any(canonical_url(link) == canonical_url(url) for s in kept for link in links(s)) if url else False
     )
-    if not kept or (url and links(answer) and not linked):
+    said = sum(len(tokens(_prose(sentence))) for sentence in kept)
+    if said < LEAST or (url and links(answer) and not linked):
         return ""
     body = "\n".join(kept) if any("```" in s for s in kept) else " ".join(kept)
     if len(body) > 2 * SHOWN:

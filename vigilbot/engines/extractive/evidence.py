@@ -21,14 +21,19 @@ from vigilbot.text import fold, identifiers, links, sentences
 MOST = 30  # messages of analysts looked at
 _AFTER = 4  # messages in which the asker's reaction is looked for
 _ANSWERS = re.compile(
-    r"^\W*(?:yes|yeah|yep|yup|no|nope|nah|correct|exactly|right|sure|definitely|indeed|not really|it depends|actually"
+    r"^\W*(?:yes|yeah|yep|yup|no|nope|nah|correct|exactly|right|sure|definitely|indeed|not really"
+    r"|it depends|actually"
     r"|ja|nein|doch|oui|non|si|sim|nao|tak|nie|да|нет|evet|hayir)(?!\w)|^(?:是|不|はい|いいえ|네|아니)"
 )
 _ADVISES = re.compile(
-    r"(?<!\w)(?:you (?:can|could|should|need|have to|must|might|want|may|just|would|don't)|try|use|see|check|there(?:'s| is| are)"
-    r"|instead|because|just|look at|should|make sure|i (?:use|usually|would|just|do|did|used)|have you (?:tried|looked)|go to"
-    r"|man kann|sie konnen|du kannst|versuch\w*|vous pouvez|tu peux|essaye\w*|puedes?|intenta\w*|prueb\w*|voce pode|tente"
-    r"|puoi|prova\w*|je kunt|probeer|du kan|mozesz|sprobuj|можно|попробуйте|нужно)(?!\w)|可以|请|してください|できます|하세요"
+    r"(?<!\w)(?:you (?:can|could|should|need|have to|must|might|want|may|just|would|don't)|try|use|see"
+    r"|check|there(?:'s| is| are)"
+    r"|instead|because|just|look at|should|make sure|i (?:use|usually|would|just|do|did|used)"
+    r"|have you (?:tried|looked)|go to"
+    r"|man kann|sie konnen|du kannst|versuch\w*|vous pouvez|tu peux|essaye\w*|puedes?|intenta\w*"
+    r"|prueb\w*|voce pode|tente"
+    r"|puoi|prova\w*|je kunt|probeer|du kan|mozesz|sprobuj|можно|попробуйте"
+    r"|нужно)(?!\w)|可以|请|してください|できます|하세요"
 )
 _ASKS = re.compile(r"[?\uff1f\u061f]")
 _MENTION = re.compile(r"(?<![\w/.`])@([\w][\w.\-]{0,60})")

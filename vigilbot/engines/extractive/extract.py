@@ -21,6 +21,7 @@ _LONGEST = 4000  # characters of a message that are read
 _STITCHED = 6  # messages of one resolution
 _SOURCES = 5  # links kept
 _ONE_THOUGHT = 180.0  # seconds
+_DOCUMENT = 0.25  # probability from which a shared document belongs to the resolution
 _LEAN = 0.4  # weight of the neighbour
 
 
@@ -72,11 +73,12 @@ class Extractor:
             return [max(sharing, key=lambda pair: pair[1])]
         if best < weights.any_threshold:
             return []
-        kept = [(row, p) for row, p in allowed if p >= weights.threshold or p == best]
+        given = {id(row) for row, p in sharing if p >= _DOCUMENT}
+        kept = [(row, p) for row, p in allowed if p >= weights.threshold or p == best or id(row) in given]
         kept = _superseded(kept, dialogue, question)
         while len(kept) > _STITCHED:
             kept.remove(min(kept, key=lambda pair: pair[1]))
-        if any(replies.definitive(row.message.text) for row, _ in kept):
+        if any(id(row) in given or replies.definitive(row.message.text) for row, _ in kept):
             return kept
         return kept if best >= weights.sure_threshold and any(_taken_up(row) for row, _ in kept) else []
 

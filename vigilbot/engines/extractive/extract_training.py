@@ -1,17 +1,16 @@
-"""Training of extraction: ``python -m vigilbot.engines.extractive.extract_training FILE.jsonl OUT.json``.
+"""Training of extraction, reached as ``vigilbot train extract FILE.jsonl --out extract.json``.
 
-FILE.jsonl has one on-call a line: ``source``, ``thread_ts``, ``messages`` [{``i``, ``ts``, ``role``: customer |
-analyst, ``user``, ``text`` (Slack markup)}] and ``qa`` [{``q``, ``asked_at``, ``answered_at``: message numbers,
-``answer`` or null}]. Two logistic regressions over the evidence of evidence.py: with and without cosines.
+FILE.jsonl has one on-call a line: ``source``, ``thread_ts``, ``messages`` [{``i``, ``ts``, ``role``:
+customer | analyst, ``user``, ``text`` (Slack markup)}] and ``qa`` [{``q``, ``asked_at``, ``answered_at``:
+message numbers, ``answer`` or null}]. Two logistic regressions over the evidence of evidence.py: with
+and without cosines.
 Thresholds are chosen on held-out folds (by on-call) for the best F1 of message ids.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,34 +22,30 @@ import numpy as np
 from vigilbot.domain import Dialogue, Message, Question, Role
 from vigilbot.engines.extractive.evidence import Evidence, candidates, gather, texts_needed
 from vigilbot.engines.extractive.extract import Extractor
+from vigilbot.engines.extractive.logistic import logistic
 from vigilbot.engines.extractive.resolution import ResolutionScorer, Weights
 from vigilbot.ports import Embedder
+from vigilbot.stopwords import word_set
 from vigilbot.text import plain
-
-
-
-def _words(names: str) -> list[str]:
-    return names.split()
-
 
 _FOLDS = 10
 _SHRINK = 3.0  # L2, per standard deviation of a sign
 _PRICE = 0.1  # of F1 for extracting from every question that has no answer
 _RARE = 0.05  # a sign with a smaller standard deviation gets no weight
 
-SPEAK_FOR = frozenset(
-    _words(
-        "answers advises definitive shared shared_any shared_identifier identifiers inline link length follows_question"
-        " follows_asker follows_itself by_first thanked_after confirmed_after reaction to_asker mentions cosine"
-        " above_mean nearest among_nearest first second asker_asked_last asked_already"
-    )
+SPEAK_FOR = word_set(
+    "answers advises definitive shared shared_any shared_identifier identifiers inline link length "
+    "follows_question"
+    " follows_asker follows_itself by_first thanked_after confirmed_after reaction to_asker mentions "
+    "cosine"
+    " above_mean nearest among_nearest first second asker_asked_last asked_already"
 )
-SPEAK_AGAINST = frozenset(
-    _words(
-        "unknown acknowledges small_talk asks_back asks hedged thanks short very_short denied_after confirmed_before"
-        " thanked_before to_other since_first long_since_first late order asked_since rival answered_already new_voice"
-        " said_since asked_after"
-    )
+SPEAK_AGAINST = word_set(
+    "unknown acknowledges small_talk asks_back asks hedged thanks short very_short denied_after "
+    "confirmed_before"
+    " thanked_before to_other since_first long_since_first late order asked_since rival "
+    "answered_already new_voice"
+    " said_since asked_after"
 )
 
 
@@ -117,30 +112,25 @@ def fit(train: Sequence[Pair], *, near: bool) -> Weights:
     A logistic regression whose weights may not take the wrong sign (SPEAK_FOR, SPEAK_AGAINST): that
     prior, not a few hundred questions of two communities, is what holds elsewhere.
     """
-    from scipy.optimize import minimize
-
     maps = [_evidence(row, near) for pair in train for row in pair.rows]
-    labels = np.array([row.message.id in pair.gold for pair in train for row in pair.rows], dtype=float)
+    labels = np.array([row.message.id in pair.gold for pair in train for row in pair.rows])
     names = [n for n in sorted(maps[0]) if n in SPEAK_FOR or n in SPEAK_AGAINST]
     matrix = np.array([[m[n] for n in names] for m in maps])
     spread = matrix.std(axis=0)
     seen = spread >= _RARE
     scaled = np.where(seen, matrix / np.where(seen, spread, 1.0), 0.0)
-    design = np.hstack([scaled, np.ones((len(scaled), 1))])
-
-    def loss(w: Any) -> tuple[float, Any]:
-        z = design @ w
-        penalty = 0.5 * _SHRINK * float(w[:-1] @ w[:-1])
-        value = float(np.logaddexp(0.0, z).sum() - labels @ z) + penalty
-        gradient = design.T @ (1.0 / (1.0 + np.exp(-z)) - labels)
-        gradient[:-1] += _SHRINK * w[:-1]
-        return value, gradient
-
-    bounds = [(0.0, None) if n in SPEAK_FOR else (None, 0.0) for n in names] + [(None, None)]
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B")
-    weights = np.where(seen, found.x[:-1] / np.where(seen, spread, 1.0), 0.0)
+    weights, bias = logistic(
+        scaled,
+        labels,
+        share=np.full(len(labels), 1.0 / len(labels)),
+        offset=np.zeros(len(labels)),
+        shrink=_SHRINK / len(labels),
+        lower=np.array([0.0 if n in SPEAK_FOR else -np.inf for n in names]),
+        upper=np.array([np.inf if n in SPEAK_FOR else 0.0 for n in names]),
+    )
+    weights = np.where(seen, weights / np.where(seen, spread, 1.0), 0.0)
     return Weights(
-        bias=float(found.x[-1]),
+        bias=bias,
         weights={n: float(w) for n, w in zip(names, weights, strict=True) if abs(w) > 1e-4},
         threshold=0.5,
         any_threshold=0.5,
@@ -210,6 +200,10 @@ def _scorer(weights: Weights) -> ResolutionScorer:
     return ResolutionScorer(form=weights, full=weights, model="")
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 async def train(path: Path, embedder: Embedder, *, command: str) -> ResolutionScorer:
     """A scorer for extract.json; its provenance holds the held-out figures."""
     found = [p for p in await pairs(path, embedder) if p.rows]
@@ -219,7 +213,7 @@ async def train(path: Path, embedder: Embedder, *, command: str) -> ResolutionSc
         at, result = thresholds(held_out(found, near=near), near=near)
         parts[name] = with_thresholds(fit(found, near=near), at)
         figures[name] = {k: round(v, 4) for k, v in result.items()}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = _digest(path)
     provenance = {
         "command": command,
         "data": [{"name": path.name, "sha256": digest}],
@@ -230,21 +224,3 @@ async def train(path: Path, embedder: Embedder, *, command: str) -> ResolutionSc
     return ResolutionScorer(
         form=parts["form"], full=parts["full"], model=embedder.model, provenance=provenance
     )
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Trains and writes; texts do not leave the file."""
-    from vigilbot.providers.embedder import open_embedder
-
-    source, out = Path(arguments[0]), Path(arguments[1])
-
-    async def run() -> ResolutionScorer:
-        embedder = await open_embedder(model="all-MiniLM-L6-v2", path=None)
-        command = f"python -m vigilbot.engines.extractive.extract_training {source.name} {out.name}"
-        return await train(source, embedder, command=command)
-
-    out.write_text(asyncio.run(run()).to_json(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -29,8 +29,11 @@ def logistic(
     """Weights within bounds, and a free bias, with the least log loss + shrink / 2 · |weights|².
 
     ``share`` is each row's part of the loss (sums to 1), ``offset`` a score the weights correct.
-    Accelerated projected gradient descent with restarts; the step comes from the largest singular value.
+    With one class only the bias says so and the weights are 0. Accelerated projected gradient descent with
+    restarts; the step comes from the largest singular value.
     """
+    if truth.all() or not truth.any():
+        return np.zeros(rows.shape[1]), float(np.log((truth.sum() + 0.5) / ((~truth).sum() + 0.5)))
     design = np.hstack([rows, np.ones((len(truth), 1))])
     low, high = np.append(lower, -np.inf), np.append(upper, np.inf)
     penalty = np.append(np.full(rows.shape[1], shrink), 0.0)

@@ -35,14 +35,19 @@ _SAME_TROUBLE = 0.55  # cosine of two questions from which they may be one troub
 _LONGEST = 4000
 _CONTEXT = 160  # characters of a precondition
 _CONDITION = re.compile(
-    r"(?<!\w)(?:if|when|whenever|unless|because|since|due to|caused by|as long as|in case|only (?:on|for|with|in)|with|behind|after|for|on"
-    r"|wenn|falls|weil|wegen|hinter|si|quand|lorsque|parce que|a cause|derriere|cuando|porque|debido|detras|se|quando|perche|dietro"
-    r"|als|omdat|wanneer|om|eftersom|jesli|gdy|poniewaz|если|когда|потому|из-за|за|eger|cunku|kalau|jika|karena)(?!\w)"
+    r"(?<!\w)(?:if|when|whenever|unless|because|since|due to|caused by|as long as|in case|only (?:on|for"
+    r"|with|in)|with|behind|after|for|on"
+    r"|wenn|falls|weil|wegen|hinter|si|quand|lorsque|parce que|a cause|derriere|cuando|porque|debido"
+    r"|detras|se|quando|perche|dietro"
+    r"|als|omdat|wanneer|om|eftersom|jesli|gdy|poniewaz|если|когда|потому|из-за|за|eger|cunku|kalau|jika"
+    r"|karena)(?!\w)"
     r"|如果|因为|当|たら|ため|場合|때문|경우|면"
 )
 _CAUSE = re.compile(
-    r"(?<!\w)(?:if|when|whenever|unless|because|due to|caused by|wenn|falls|weil|wegen|si|quand|lorsque|parce que|a cause|cuando|porque"
-    r"|debido|se|quando|perche|als|omdat|wanneer|eftersom|jesli|gdy|poniewaz|если|когда|потому|из-за|eger|jika|karena)(?!\w)"
+    r"(?<!\w)(?:if|when|whenever|unless|because|due to|caused by|wenn|falls|weil|wegen|si|quand|lorsque"
+    r"|parce que|a cause|cuando|porque"
+    r"|debido|se|quando|perche|als|omdat|wanneer|eftersom|jesli|gdy|poniewaz|если|когда|потому|из-за"
+    r"|eger|jika|karena)(?!\w)"
     r"|如果|因为|たら|ため|場合|때문|경우"
 )
 _BRANCH = {

@@ -11,14 +11,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vigilbot import phrases, replies
+from vigilbot import replies
 from vigilbot.domain import Dialogue, Message, Question, Role
+from vigilbot.phrases import Phrase, pattern
+from vigilbot.stopwords import word_set
 from vigilbot.text import clean, fold, identifiers, sentences
 
 MOST = 3  # questions made of one burst
 WINDOW = 200  # of the embedding model's 256 word pieces, by a rough count; identifiers cost more
 _CONTEXT = 90  # of them for what was said before
-_READ = 8000  # characters of one message
+_READ = 40_000  # characters of one message
 _BACK = 30  # messages looked back at
 _FEW = 4  # terms of content below which a text hardly stands by itself
 _SOME = 7
@@ -28,44 +30,68 @@ _MENTION = re.compile(r"(?<![\w/.`])@[\w][\w.\-]{0,60}[,:]?|<[@!#][^>\s]{1,80}>"
 _EMOJI = re.compile(r"(?<!\w):[a-z][a-z0-9_+\-]{1,40}:(?!\w)|[\U0001F300-\U0001FAFF\u2600-\u27bf\ufe0f]")
 _ASKS = re.compile(r"[?\uff1f\u061f\u037e]\W{0,4}$")
 _OPENS = re.compile(
-    r"^\W*(?:so |and |but |also |ok(?:ay)? |hi |hello |hey |please )*(?:how|what|what's|why|where|when|which|who|is there|are there"
-    r"|can|could|should|does|do (?:i|we|you)|is it|any (?:idea|way|chance|suggestion)\w*|anyone|has any(?:one|body)|i wonder|i'm wondering"
-    r"|wie|warum|wieso|wo|wann|welche\w*|gibt es|kann (?:ich|man)|comment|pourquoi|ou |quand|quel\w*|est-ce|como|por que|donde|cuando"
-    r"|cual\w*|onde|quando|qual\w*|come|perche|dove|hoe|waarom|waar|wanneer|welke|hur|varfor|var |nar |jak|dlaczego|gdzie|kiedy|czy"
+    r"^\W*(?:so |and |but |also |ok(?:ay)? |hi |hello |hey |please )*(?:how|what|what's|why|where|when"
+    r"|which|who|is there|are there"
+    r"|can|could|should|does|do (?:i|we|you)|is it|any (?:idea|way|chance|suggestion)\w*|anyone"
+    r"|has any(?:one|body)|i wonder|i'm wondering"
+    r"|wie|warum|wieso|wo|wann|welche\w*|gibt es|kann (?:ich|man)|comment|pourquoi|ou |quand|quel\w*"
+    r"|est-ce|como|por que|donde|cuando"
+    r"|cual\w*|onde|quando|qual\w*|come|perche|dove|hoe|waarom|waar|wanneer|welke|hur|varfor|var |nar "
+    r"|jak|dlaczego|gdzie|kiedy|czy"
     r"|как|почему|где|когда|какой|можно ли|чому|як|де|nasil|neden|nerede|bagaimana|kenapa|apakah)(?!\w)"
     r"|怎么|如何|为什么|哪里|请问|吗|どう|なぜ|どこ|方法|어떻게|왜|어디"
 )
+_WH = re.compile(
+    r"^\W*(?:and |so )?(?:how|where|when|which|why|wie|wo|wann|warum|comment|ou|quand|pourquoi"
+    r"|como|donde|cuando|onde"
+    r"|quando|come|dove|hoe|waar|hur|var|jak|gdzie|как|где|когда)(?!\w)"
+)
 _CONTINUES = re.compile(
-    r"^\W*(?:and|also|but|or|so|then|what about|how about|same|plus|yes|yeah|yep|no|nope|ok|ah|oh|it's|its|it|this|that|they|und|auch"
-    r"|aber|oder|ja|nein|et|aussi|mais|ou|oui|non|y|tambien|pero|o|si|e|tambem|mas|ou|sim|nao|anche|ma|en|ook|maar|nee|och|ocksa|men|nej"
-    r"|a|i|tez|ale|tak|nie|и|а|но|тоже|да|нет|ve|peki|ama|evet|dan|juga|tapi)(?!\w)|^(?:那|还有|也|但|そして|また|でも|はい|그럼|그리고|네)"
+    r"^\W*(?:and|also|but|or|so|then|what about|how about|same|plus|yes|yeah|yep|no|nope|ok|ah|oh|it's"
+    r"|its|it|this|that|they|und|auch"
+    r"|aber|oder|ja|nein|et|aussi|mais|ou|oui|non|y|tambien|pero|o|si|e|tambem|mas|ou|sim|nao|anche|ma"
+    r"|en|ook|maar|nee|och|ocksa|men|nej"
+    r"|a|i|tez|ale|tak|nie|и|а|но|тоже|да|нет|ve|peki|ama|evet|dan|juga|tapi)(?!\w)|^(?:那|还有|也|但|そして|また"
+    r"|でも|はい|그럼|그리고|네)"
 )
 _REFERS = re.compile(
-    r"(?<!\w)(?:it|its|it's|this|that|that's|these|those|they|them|there|same|one|too|either|instead|again|the other|das|dies\w*|damit"
-    r"|davon|dort|auch|derselbe|ca|cela|ceci|aussi|meme|celui|eso|esto|ese|esa|tambien|mismo|isso|isto|esse|essa|tambem|mesmo|questo"
-    r"|quello|anche|stesso|dit|dat|ook|hetzelfde|det|den|ocksa|samma|to|tego|tez|samo|это|этот|эта|тоже|такое|то же|bu|bunu|ayni|itu"
+    r"(?<!\w)(?:it|its|it's|this|that|that's|these|those|they|them|there|same|one|too|either|instead"
+    r"|again|the other|das|dies\w*|damit"
+    r"|davon|dort|auch|derselbe|ca|cela|ceci|aussi|meme|celui|eso|esto|ese|esa|tambien|mismo|isso|isto"
+    r"|esse|essa|tambem|mesmo|questo"
+    r"|quello|anche|stesso|dit|dat|ook|hetzelfde|det|den|ocksa|samma|to|tego|tez|samo|это|этот|эта|тоже"
+    r"|такое|то же|bu|bunu|ayni|itu"
     r"|ini|juga|sama)(?!\w)|这|那|它|也|同样|これ|それ|あれ|同じ|이거|그거|그것|똑같"
 )
 _ADDS = re.compile(
-    r"^\W*(?:also|and also|another (?:question|thing|one)|one more|second(?:ly)?|third(?:ly)?|next|plus|by the way|btw|additionally"
-    r"|furthermore|besides|separately|\d[.)]|ausserdem|zusatzlich|noch eine frage|und (?:wie|wo|warum|wann|kann|gibt)|aussi|de plus"
-    r"|autre question|ademas|otra (?:cosa|pregunta)|y (?:como|donde|por que|cuando)|alem disso|outra (?:coisa|pergunta|duvida)|e (?:como"
-    r"|onde|dove|perche|quando)|inoltre|altra domanda|daarnaast|nog een vraag|en (?:hoe|waar|waarom)|dessutom|en fraga till|poza tym"
-    r"|jeszcze jedno|также|еще (?:вопрос|один)|и (?:как|где|почему)|а также|ayrica|bir de|selain itu|satu lagi)(?!\w)|^(?:另外|还有|此外|また|それと|또)"
+    r"^\W*(?:also|and also|another (?:question|thing|one)|one more|second(?:ly)?|third(?:ly)?|next|plus"
+    r"|by the way|btw|additionally"
+    r"|furthermore|besides|separately|\d[.)]|ausserdem|zusatzlich|noch eine frage|und (?:wie|wo|warum"
+    r"|wann|kann|gibt)|aussi|de plus"
+    r"|autre question|ademas|otra (?:cosa|pregunta)|y (?:como|donde|por que|cuando)|alem disso"
+    r"|outra (?:coisa|pergunta|duvida)|e (?:como"
+    r"|onde|dove|perche|quando)|inoltre|altra domanda|daarnaast|nog een vraag|en (?:hoe|waar|waarom)"
+    r"|dessutom|en fraga till|poza tym"
+    r"|jeszcze jedno|также|еще (?:вопрос|один)|и (?:как|где|почему)|а также|ayrica|bir de|selain itu"
+    r"|satu lagi)(?!\w)|^(?:另外|还有|此外|また|それと|또)"
 )
 _SPLIT = re.compile(
-    r"(?<=\w),? (?=(?:and|also|und|et|y|e|en|och|и) (?:also )?(?:how|where|why|when|which|what|can i|is there|wie|wo|warum|wann|comment|ou est"
+    r"(?<=\w),? (?=(?:and|also|und|et|y|e|en|och|и) (?:also )?(?:how|where|why|when|which|what|can i"
+    r"|is there|wie|wo|warum|wann|comment|ou est"
     r"|pourquoi|como|donde|onde|dove|come|hoe|waar|hur|как|где|почему)\b)",
     re.IGNORECASE,
 )
 _TROUBLE = re.compile(
-    r"error|exception|fail|crash|broken|not work|n't work|cannot|can't|unable|won't|undefined|invalid|denied|stuck|fehler|erreur|erro\b"
+    r"error|exception|fail|crash|broken|not work|n't work|cannot|can't|unable|won't|undefined|invalid"
+    r"|denied|stuck|fehler|erreur|erro\b"
     r"|errore|fout|blad|ошибк|не работает|hata|エラー|错误|오류",
     re.IGNORECASE,
 )
-_GENERIC = frozenset(
-    "problem issue help question anyone someone somebody anybody know works work working trying try tried idea ideas thing things want"
-    " need like looking please thanks sorry hi hello hey guys everyone ask fine good great really question got think see way yeah".split()
+_GENERIC = word_set(
+    "problem issue help question anyone someone somebody anybody know works work working trying try "
+    "tried idea ideas thing things want"
+    " need like looking please thanks sorry hi hello hey guys everyone ask fine good great really "
+    "question got think see way yeah"
 )
 
 
@@ -148,7 +174,7 @@ def _code(block: str, message: str) -> _Piece:
 def _ungreeted(text: str) -> str:
     """ "Hi Ann, how do I ..." without its greeting."""
     folded = fold(text[:60])
-    match = phrases.GREETING.match(folded)
+    match = pattern(Phrase.GREETING).match(folded)
     if not match or len(folded) != len(text[:60]):
         return text
     rest = text[match.end() :]
@@ -241,7 +267,8 @@ def _groups(pieces: list[_Piece]) -> list[list[_Piece]]:
         new = len(pieces[i].terms - previous) >= 2 and len(pieces[i].terms & previous) * 3 <= len(
             pieces[i].terms
         )
-        stands = len(pieces[i].terms) >= _FEW - 1 and not _REFERS.search(folded)
+        enough = _FEW - 2 if _WH.search(folded) else _FEW - 1
+        stands = len(pieces[i].terms) >= enough and not _REFERS.search(folded)
         if new and len(starts) < MOST and (_ADDS.search(folded) or stands):
             starts.append(i)
     if len(starts) == 1:

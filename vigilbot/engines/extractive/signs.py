@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from vigilbot.domain import Dialogue, Message, Role
 from vigilbot.engines.extractive.cues import PLACED, Cue, fold, phrases, words
@@ -233,9 +233,20 @@ def form(text: str) -> dict[str, float]:
 
 
 def earlier(dialogue: Dialogue, message: Message) -> tuple[Message, ...]:
-    """The last messages of people before this one, in order."""
+    """The last messages of people before this one, in order, without greetings at the very start."""
     before = takewhile(lambda m: m.id != message.id, dialogue.messages)
-    return tuple(m for m in before if m.role is not Role.BOT and m.at <= message.at)[-_BACK:]
+    people = (m for m in before if m.role is not Role.BOT and m.at <= message.at)
+    return tuple(dropwhile(_only_greets, people))[-_BACK:]
+
+
+def _only_greets(message: Message) -> bool:
+    found = read(message.text)
+    return (
+        message.role is Role.CUSTOMER
+        and found.counts[Cue.GREETS] > 0
+        and found.length <= 4
+        and not found.asked
+    )
 
 
 def _tail(before: Sequence[Message], of: Callable[[Message], bool]) -> list[Message]:

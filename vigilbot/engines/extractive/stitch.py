@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vigilbot import phrases, replies
+from vigilbot import replies
 from vigilbot.domain import Message
 from vigilbot.engines.extractive.wording import general
+from vigilbot.phrases import Phrase, pattern
 from vigilbot.text import clean, fold, links, sentences
 
 _LONGEST = 2400  # characters of an answer
@@ -23,7 +24,7 @@ def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
     parts: list[str] = []
     for message in messages:
         text = _MENTION.sub(" ", clean(message.text[:_READ]))
-        kept = general(text) or _light(text)
+        kept = _with_links(general(text) or _light(text), text)
         piece = _without_name("\n".join(kept) if "```" in text else " ".join(kept), customer)
         if piece and piece not in parts:
             parts.append(piece)
@@ -31,11 +32,18 @@ def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
     return answer[:_LONGEST].rsplit(" ", 1)[0] if len(answer) > _LONGEST else answer
 
 
+def _with_links(kept: list[str], text: str) -> list[str]:
+    """The kept sentences, and every sentence with a link that was dropped, at its end."""
+    shown = set(links("\n".join(kept)))
+    missing = [s for s in sentences(text) if set(links(s)) - shown]
+    return [*kept, *(" ".join(s.split()) for s in missing if "```" not in s)]
+
+
 def _light(text: str) -> list[str]:
     """A short answer ("Definitely.", "in `info.rkt`") says enough beside its question."""
     kept = []
     for sentence in sentences(text):
-        rest = phrases.THANKS.sub(" ", phrases.GREETING.sub(" ", fold(sentence))).strip()
+        rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", fold(sentence))).strip()
         if not rest or replies.is_small_talk(sentence):
             continue
         private = replies.is_private(sentence) and not links(sentence)

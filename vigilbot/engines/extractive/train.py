@@ -38,9 +38,8 @@ cue_seeks has_seeks cue_requests has_requests cue_trouble has_trouble has_contra
 has_expected code_error sad has_me cue_me has_people has_denies colon_end length long sentences starts
 first_customer nobody_spoke asked*starts has_trouble*has_me has_trouble*starts has_trouble*nobody_spoke
 has_seeks*starts has_seeks*nobody_spoke long*starts long*nobody_spoke code_error*nobody_spoke
-has_contrast*helper_last has_contrast*has_trouble has_denies*has_me
-has_denies*nobody_spoke has_requests*starts has_requests*nobody_spoke
-cue_you*starts has_addresses*starts
+has_contrast*helper_last has_contrast*has_trouble has_denies*has_me has_denies*nobody_spoke
+has_requests*starts has_requests*nobody_spoke cue_you*starts has_addresses*starts
 """
 _SPEAK_AGAINST = """
 has_addresses cue_addresses asked*has_addresses has_hedges first_hedges has_proposes
@@ -67,6 +66,7 @@ _RARE = 0.02  # a sign with a smaller standard deviation gets no weight
 _WRITTEN = 0.4  # weight of a message of the project's own samples
 _FOLDS = 10
 _REPEATS = 3
+_LEVEL = 0.001  # of weighted F1: no difference
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -335,18 +335,22 @@ def _held_out(learned: Examples, beside: Examples) -> tuple[Numbers, Numbers]:
 
 
 def _best_threshold(scores: Numbers, truth: Flags) -> float:
-    """The threshold with the best weighted F1, averaged over its neighbours: one message decides nothing."""
+    """The lowest threshold whose weighted F1 is about the best, averaged over its neighbours.
+
+    One message decides nothing, and where F1 is level a run too many costs less than a question missed.
+    """
     grid = np.arange(0.20, 0.801, 0.01)
-    values = np.asarray([_weighted_f1(truth.astype(int), (scores >= t).astype(int)) for t in grid])
-    return float(grid[int(np.argmax(_smooth(values, 4)))])
+    f1 = np.asarray([_weighted_f1(truth.astype(int), (scores >= t).astype(int)) for t in grid])
+    level = _smooth(f1, 5)
+    return float(grid[int(np.argmax(level >= level.max() - _LEVEL))])
 
 
 def _best_out(within: Flags, scores: Numbers, learned: Examples) -> float:
     truth = np.where(learned.within, 0, np.where(learned.out, 1, 2))
     grid = np.arange(0.10, 0.901, 0.02)
     named = [np.where(within, 0, np.where(scores >= t, 1, 2)) for t in grid]
-    values = np.asarray([_weighted_f1(truth, n) for n in named])
-    return float(grid[int(np.argmax(_smooth(values, 2)))])
+    level = _smooth(np.asarray([_weighted_f1(truth, n) for n in named]), 3)
+    return float(grid[int(np.argmax(level))])
 
 
 def _smooth(values: Numbers, reach: int) -> Numbers:

@@ -66,7 +66,7 @@ _ONE_OFF = _any(
     r"|updated your|issued|cancel+ed your|received your|located your|see (?:that )?you(?:r|'ve| have)|passed"
     r"|reported (?:it|this)|notified)\b",
     r"(?:case|ticket|reference|confirmation|incident|order|claim|tracking)[ -]?(?:number|id|no|nr)?\.?"
-    r"[ :#]{1,3}\w{0,8}\d{4,}",
+    r"(?: is)?[ :#]{1,3}\w{0,8}\d{4,}",
     r"(?:i|we|someone|an agent|our team|a colleague)(?:'ll|''ll| will| can)(?: be)? (?:(?:get|be) back"
     r"|look(?:ing)? into|in touch|follow(?:ing)? up|reach(?:ing)? out|investigat\w+"
     r"|check (?:it|this|with|on|your)|let you know|contact you|share|pass|forward"
@@ -139,7 +139,7 @@ def _serves(sentence: str) -> bool:
         return True
     if _ASKS_DATA.search(folded) or _ONE_OFF.search(folded) or _DEICTIC.match(folded):
         return False
-    return len(tokens(folded)) >= _FEWEST and not _COURTESY.search(folded)
+    return (len(tokens(folded)) >= _FEWEST or folded.endswith(":")) and not _COURTESY.search(folded)
 
 
 def chosen(found: Sequence[str], asked: str) -> list[str]:

@@ -1,0 +1,157 @@
+"""Fails every single write of one life, one after the other: nothing received is lost or said twice."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigilbot.domain import EventKind
+from vigilbot.errors import LedgerError
+from vigilbot.ledger.rows import stamp
+from vigilbot.settings import load
+from vigilbot.testing import Channel, DirectedEngine, Fault, HashEmbedder, Person, ScriptedEngine, World
+
+QUESTION = "How do I rotate the signing key of the gateway?"
+FIX = "FIX: Run gatectl rotate on the primary"
+PEOPLE = [
+    Person(name="ann", title="Support Engineer"),
+    *(Person(name=name) for name in ("carl", "dora", "emil")),
+]
+
+
+def world_in(folder: Path, fault: Fault) -> World:
+    return World(
+        settings=load(options={"retrieval.index": "exact", "oncall.grace": "0s", "learn.delay": "1m"}),
+        folder=folder,
+        embedder=HashEmbedder(),
+        engine=DirectedEngine(ScriptedEngine()),
+        people={person.name: person for person in PEOPLE},
+        channels={"help": Channel(name="help")},
+        wrap=fault.wrap,
+    )
+
+
+class Life:
+    """One life, step by step. A step that meets the fault is done again, as a platform or person would."""
+
+    def __init__(self, world: World, *, restarts: bool) -> None:
+        self.world = world
+        self._restarts = restarts
+
+    async def until_done(self, step: Callable[[], Awaitable[Any]]) -> None:
+        for _ in range(3):
+            try:
+                await step()
+                return
+            except LedgerError:
+                if self._restarts:
+                    await self.world.stop()
+                    await self.start()
+        raise AssertionError("one fault, three failures")
+
+    async def start(self) -> None:
+        try:
+            await self.world.start()
+        except LedgerError:  # a process that cannot start is started again
+            await self.world.start()
+
+    async def say(self, who: str, text: str, **options: str) -> None:
+        event = self.world.said(who, text, **options)
+        await self.until_done(lambda: self.world.life.event(event))
+
+    async def wait(self, span: timedelta) -> None:
+        end = self.world.clock.now() + span
+
+        async def until() -> None:
+            await self.world.life.until(end)
+            self.world.clock.advance_to(max(end, self.world.clock.now()))
+
+        await self.until_done(until)
+
+    async def live(self) -> None:
+        pause = timedelta(minutes=12)  # longer than a lease: a process that carries on waits for its own
+        await self.start()
+        await self.say("emil", QUESTION, on="standing")
+        await self.say("carl", QUESTION, on="taught")
+        await self.wait(pause)
+        await self.say("ann", FIX, on="taught", label="fix")
+        await self.wait(pause)  # learned, and the standing question answered
+        await self.say("dora", QUESTION, on="accepted")
+        await self.wait(pause)
+        await self.until_done(lambda: self.world.accept("dora", on="accepted"))
+        await self.say("ann", "SAME: yes", on="standing")
+        await self.wait(3 * pause)  # reviewed
+        retraction = self.world.about("fix", EventKind.DELETED, "ann")
+        await self.until_done(lambda: self.world.life.event(retraction))
+        await self.wait(timedelta(days=1))  # closed
+
+
+async def end_state(world: World) -> dict[str, object]:
+    """What people and later on-calls see: no ids, no times."""
+    ledger = world.parts.ledger
+    return {
+        "messages": [
+            (row["role"], row["text"], row["deleted"])
+            for row in await ledger.fetch("SELECT * FROM messages ORDER BY at")
+        ],
+        "cards": {on: [p.card.body for p in world.cards(on)] for on in world.conversations},
+        "questions": [
+            (row["text"], row["state"])
+            for row in await ledger.fetch("SELECT * FROM questions ORDER BY asked_at, id")
+        ],
+        "outcomes": sorted(
+            str(row["outcome"]) for row in await ledger.fetch("SELECT * FROM answers WHERE text != ''")
+        ),
+        "deliveries": [row["state"] for row in await ledger.fetch("SELECT * FROM deliveries")],
+        "oncalls": [row["state"] for row in await ledger.fetch("SELECT * FROM oncalls")],
+        "knowledge": [
+            (row["question"], row["answer"], row["retracted"], row["operation"])
+            for row in await ledger.fetch("SELECT * FROM knowledge ORDER BY seq")
+        ],
+        "support": sorted(
+            (row["kind"], row["customer"]) for row in await ledger.fetch("SELECT * FROM support")
+        ),
+        "owed": (
+            await ledger.fetch("SELECT 1 FROM inbox WHERE state != 'done'"),
+            await ledger.fetch("SELECT 1 FROM feedback WHERE applied_at IS NULL"),
+            await ledger.fetch(
+                "SELECT 1 FROM oncalls WHERE lease_until > :now", now=stamp(world.clock.now())
+            ),
+        ),
+    }
+
+
+async def lived(folder: Path, fault: Fault, *, restarts: bool) -> dict[str, object]:
+    world = world_in(folder, fault)
+    try:
+        await Life(world, restarts=restarts).live()
+        return await end_state(world)
+    finally:
+        await world.stop()
+
+
+@pytest.mark.parametrize(
+    ("after", "restarts"),
+    [(False, True), (False, False), (True, True)],
+    ids=["refused, restarted", "refused, carried on", "committed, restarted"],
+)
+async def test_every_write_may_fail(tmp_path: Path, after: bool, restarts: bool) -> None:
+    expected = await lived(tmp_path / "never", Fault(fail_at=0), restarts=restarts)
+    assert expected["cards"] == {
+        "standing": ["Run gatectl rotate on the primary [1]"],
+        "taught": [],
+        "accepted": ["Run gatectl rotate on the primary [1]"],
+    }
+    assert expected["outcomes"] == ["accepted_by_asker", "consistent_by_human"]
+    for number in count(1):
+        fault = Fault(fail_at=number, after=after)
+        found = await lived(tmp_path / str(number), fault, restarts=restarts)
+        assert found == expected, f"after a fault in write {number}"
+        if not fault.struck:
+            assert number > 40
+            return

@@ -1,0 +1,75 @@
+"""The reference index against a plain sort, through any history of changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vigilbot.errors import IndexFailed
+from vigilbot.ports import Vector
+from vigilbot.stores.exact import ExactIndex
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 12), st.sampled_from(["a", "b", None]), st.integers(0, 6)), max_size=60
+)
+
+
+def unit(seed: int) -> Vector:
+    row = np.random.default_rng(seed).normal(size=8).astype(np.float32)
+    length: Vector = row / np.linalg.norm(row)
+    return length
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=CHANGES, limit=st.integers(1, 14))
+async def test_it_agrees_with_a_plain_sort(changes: list[tuple[int, str | None, int]], limit: int) -> None:
+    index, model = ExactIndex(), dict[str, tuple[str, Vector]]()
+    for key, space, seed in changes:
+        if space is None:
+            await index.drop([f"k{key}"])
+            model.pop(f"k{key}", None)
+        else:
+            await index.put([f"k{key}"], [space], unit(seed)[None])
+            model[f"k{key}"] = (space, unit(seed))
+    assert await index.count() == len(model)
+    query = unit(99)
+    for wanted in (["a"], ["b"], ["a", "b"]):
+        scored = [
+            (-round(float(v.astype(float) @ query.astype(float)), 6), k)
+            for k, (space, v) in model.items()
+            if space in wanted
+        ]
+        hits = await index.search(query, spaces=wanted, limit=limit)
+        assert [(-hit.score, hit.key) for hit in hits] == sorted(scored)[:limit]
+
+
+async def test_the_digest_is_of_the_contents_not_their_history() -> None:
+    one, other = ExactIndex(), ExactIndex()
+    await one.put(["a", "b"], ["s", "t"], np.stack([unit(1), unit(2)]))
+    await other.put(["b", "x"], ["s", "s"], np.stack([unit(3), unit(4)]))
+    assert await one.digest() != await other.digest()
+    await other.drop(["x"])
+    await other.put(["b", "a"], ["t", "s"], np.stack([unit(2), unit(1)]))
+    assert await one.digest() == await other.digest()
+    await other.put(["a"], ["t"], unit(1)[None])
+    assert await one.digest() != await other.digest()
+
+
+async def test_lengths_do_not_matter_and_zero_is_like_nothing() -> None:
+    index = ExactIndex()
+    await index.put(["long", "zero"], ["s", "s"], np.stack([unit(1) * 40, unit(1) * 0]))
+    hits = await index.search(unit(1) * 3, spaces=["s"], limit=2)
+    assert [(hit.key, hit.score) for hit in hits] == [("long", 1.0), ("zero", 0.0)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+async def test_a_vector_that_is_no_direction_is_refused(bad: float) -> None:
+    with pytest.raises(IndexFailed, match="finite"):
+        await ExactIndex().put(["a"], ["s"], np.full((1, 8), bad, np.float32))
+
+
+async def test_counts_that_differ_are_refused() -> None:
+    with pytest.raises(IndexFailed, match="1 keys, 2 spaces"):
+        await ExactIndex().put(["a"], ["s", "t"], unit(1)[None])

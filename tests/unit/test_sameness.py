@@ -1,0 +1,120 @@
+# ruff: noqa: RUF001 - texts of many scripts
+"""The guard: what must never be held for the same, and what must not be told apart."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vigilbot.sameness import differs, says_same
+
+DIFFERENT = [
+    ("The outage is resolved", "The outage is not resolved yet", "negation"),
+    ("use 2.1.3", "use 2.1.4, 2.1.3 causes it", "version"),
+    ("Version 8 fixes it", "Version 9 fixes it", "version"),
+    ("Wait 5 minutes", "Wait 10 minutes", "number"),
+    ("Wait two minutes", "Wait five minutes", "number"),
+    ("It is error ERR-42", "It is error ERR-43", "identifier"),
+    ("run the build with --fast", "run the build with --slow", "identifier"),
+    ("Use `map` here", "Use `filter` here", "identifier"),
+    ("set foo_bar", "set foo_baz", "identifier"),
+    ("see https://a.example/b for that", "see https://a.example/c for that", "url"),
+    ("Enable the cache", "Disable the cache", "negation"),
+    ("Turn it on", "Turn it off", "negation"),
+    ("The service is up", "The service is down", "negation"),
+    ("You can do that", "You can't do that", "negation"),
+    ("It works on the server", "It is broken on the server", "negation"),
+    ("Restart it if the light is on.", "Restart it if the light is off.", "negation"),
+    ("Do not restart the server", "Restart the server", "negation"),
+    ("Das Problem ist behoben", "Das Problem ist noch nicht behoben", "negation"),
+    ("Es funktioniert", "Es funktioniert nicht", "negation"),
+    ("Le problème est résolu", "Le problème n'est pas encore résolu", "negation"),
+    ("El problema está resuelto", "El problema no está resuelto", "negation"),
+    ("O problema foi resolvido", "O problema não foi resolvido", "negation"),
+    ("Il problema è risolto", "Il problema non è risolto", "negation"),
+    ("Het werkt", "Het werkt niet", "negation"),
+    ("Problemet är löst", "Problemet är inte löst", "negation"),
+    ("Problem został rozwiązany", "Problem nie został rozwiązany", "negation"),
+    ("Проблема решена", "Проблема не решена", "negation"),
+    ("Sorun çözüldü", "Sorun çözülmedi", "negation"),
+    ("Masalah sudah selesai", "Masalah belum selesai", "negation"),
+    ("问题已解决", "问题尚未解决", "negation"),
+    ("問題は解決しました", "問題は解決していません", "negation"),
+    ("문제가 해결되었습니다", "문제가 해결되지 않았습니다", "negation"),
+    ("تم حل المشكلة", "لم يتم حل المشكلة", "negation"),
+]
+
+SAME = [
+    ("Restart the server", "Please restart your server"),
+    ("Restart the server", "restart  the\n server"),
+    ("You can't log in until you verify your e-mail", "Verify your e-mail, then you can log in"),
+    ("Don't forget to restart", "Remember to restart"),
+    ("It is not enabled", "It is disabled"),
+    ("The feature is not available", "The feature is unavailable"),
+    ("It costs 10,000", "It costs 10000"),
+    ("5 GB of space", "5GB of space"),
+    ("use v2.1.3", "use version 2.1.3"),
+    ("Use ERR-42", "use err42"),
+    ("see https://www.a.example/c/", "see http://a.example/c?utm_source=x"),
+    ("Clear the cache and reload", "Reload the page after you clear the cache"),
+    ("No problem, restart it", "Restart it"),
+    ("Run `raco setup` again", "Run raco setup again"),
+    ("Wait two minutes", "Wait 2 minutes"),
+    ("If it does not work, reinstall the app", "Reinstall the app"),
+    ("Turn it off and on again", "Turn it off, then turn it on again"),
+    ("Setzen Sie das Passwort zurück", "Bitte das Passwort zurücksetzen"),
+    ("That is fixed in 7.1 [1]", "That is fixed in 7.1"),
+    ("Not only restart, but also clear the cache", "Restart and clear the cache"),
+    ("Install the update", "Install the update, it fixes 3 bugs"),
+    ("Se il problema persiste, riavvia", "Riavvia"),
+    ("如果不行，请重启", "请重启"),
+]
+
+
+@pytest.mark.parametrize(("one", "two", "reason"), DIFFERENT)
+def test_what_differs_is_named_both_ways(one: str, two: str, reason: str) -> None:
+    assert differs(one, two) == differs(two, one) == reason
+    assert not says_same(one, two, 0.97, 0.7)
+
+
+@pytest.mark.parametrize(("one", "two"), SAME)
+def test_paraphrase_passes(one: str, two: str) -> None:
+    assert differs(one, two) == differs(two, one) == ""
+    assert says_same(one, two, 0.7, 0.7)
+
+
+@pytest.mark.parametrize(("one", "two", "reason"), DIFFERENT)
+def test_white_space_and_case_change_nothing(one: str, two: str, reason: str) -> None:
+    assert differs(f"  {one.replace(' ', '  ')}\n", two) == reason
+    assert differs(one, one.replace(" ", " \n ")) == ""
+
+
+def test_likeness_below_theta_is_not_enough_unless_the_texts_are_equal() -> None:
+    assert not says_same("Restart it", "Please restart it", 0.69, 0.7)
+    assert says_same("Restart it", "restart  it", 0.0, 0.7)
+
+
+@pytest.mark.parametrize(
+    "unit", ["not ", "v1.", "a_", "1,000", "aB", "a-1", "can't ", "turn a b c ", "不", "1", "if "]
+)
+def test_hostile_texts_are_compared_quickly(unit: str) -> None:
+    started = time.perf_counter()
+    differs(unit * (100_000 // len(unit)), "x")
+    assert time.perf_counter() - started < 2  # measured: below 0.1 s
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=120), st.text(max_size=120))
+def test_symmetric_and_silent_on_itself(one: str, two: str) -> None:
+    assert differs(one, two) == differs(two, one)
+    assert differs(one, one) == ""
+    assert says_same(one, one, -1.0, 0.7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_two_numbers_are_the_same_only_when_equal(one: int, two: int) -> None:
+    assert (differs(f"wait {one} seconds", f"wait {two} seconds") == "") == (one == two)

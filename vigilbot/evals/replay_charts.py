@@ -1,0 +1,265 @@
+"""The charts of the replay page: SVG to stand inside HTML, in the colours of the page around it.
+
+Each chart is drawn at two widths, so that it is as readable on a phone as on a sheet of paper. The
+library knows only fixed colours, so it draws with stand-ins (``Ink``) that become CSS variables.
+Text stays text: the page's font, any script, selectable. Nothing in the output is loaded from
+anywhere, and every id is made unique to its chart.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from vigilbot.evals.metrics import OperatingPoint, wilson
+from vigilbot.text import shorten
+
+WIDE: Final = 680  # user units, one to a CSS pixel at full size
+NARROW: Final = 330
+_POINTS: Final = 160  # of a curve: more cannot be told apart
+_LABEL: Final = 40
+
+
+class Ink(StrEnum):
+    """Stand-in colours, and the page's variables they become."""
+
+    INK = "#010203"
+    MUTED = "#010204"
+    RULE = "#010205"
+    RIGHT = "#010206"
+    WRONG = "#010207"
+    UNJUDGED = "#010208"
+    BEATEN = "#010209"
+    HELD = "#01020a"
+    ABSTAINED = "#01020b"
+    PAPER = "#01020c"
+
+    @property
+    def variable(self) -> str:
+        return f"var(--{self.name.lower()})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """The same chart twice; ``alt`` says in words what it shows."""
+
+    wide: str
+    narrow: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One point to be seen on the curve. ``marker`` is matplotlib's."""
+
+    coverage: float
+    precision: float
+    marker: str
+    ink: Ink
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    label: str
+    parts: Sequence[tuple[float, Ink]]
+    note: str
+
+
+def curve_chart(
+    curve: Sequence[OperatingPoint], marks: Sequence[Mark], *, answered: str, alt: str
+) -> Chart:
+    """Precision against coverage with its 95% band; ``answered`` names the axis of coverage."""
+    step = max(1, len(curve) // _POINTS)
+    points = [*curve[:-1:step], *curve[-1:]]
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = _axes(figure, bottom=44, left=44)
+        x = [p.coverage for p in points]
+        bands = [wilson(round((p.precision or 0.0) * p.n), p.n) for p in points]
+        lows, highs = [b.low for b in bands], [b.high for b in bands]
+        axes.fill_between(x, lows, highs, color=Ink.RIGHT, alpha=0.14, linewidth=0)
+        axes.plot(x, [p.precision or 0.0 for p in points], color=Ink.RIGHT, linewidth=1.8)
+        for mark in marks:
+            axes.plot(
+                [mark.coverage], [mark.precision], mark.marker, color=mark.ink, markersize=10,
+                markeredgecolor=Ink.PAPER, markeredgewidth=1.5, zorder=5, clip_on=False,
+            )  # fmt: skip
+        far = max([*x, *(m.coverage for m in marks), 0.1])
+        axes.set(xlim=(0, min(1.0, far * 1.06)), ylim=(0, 1.0))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8))
+        axes.set_xlabel(answered, loc="right")
+        _caption(axes, "right")
+        axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
+
+    return _chart("curve", draw, alt=alt, height=330, narrow_height=270)
+
+
+def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str) -> Chart:
+    """How many cards came how long before the human, by class of duration."""
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = _axes(figure, bottom=40, left=4, top=26)
+        at = range(len(bars))
+        axes.bar(at, [n for _, n in bars], color=Ink.RIGHT, width=0.72)
+        highest = max((n for _, n in bars), default=0) or 1
+        for i, (_, n) in enumerate(bars):
+            axes.text(i, n + highest * 0.025, f"{n:,}", ha="center", va="bottom", color=Ink.INK)
+        axes.set_xticks(at, [label.replace(" to ", "–") if narrow else label for label, _ in bars])
+        if narrow:
+            axes.tick_params(axis="x", labelsize=9)
+        axes.set(yticks=[], ylim=(0, highest * 1.02))
+
+    return _chart("lead", draw, alt=alt, height=240, narrow_height=210)
+
+
+def growth_chart(
+    days: Sequence[date],
+    in_force: Sequence[int],
+    asked: Sequence[tuple[datetime, int, int]],
+    *,
+    alt: str,
+) -> Chart:
+    """Above, entries in force by day; below, by period, questions asked and those that got a card.
+
+    ``asked`` has a period's beginning, its questions and its cards; periods are equally long.
+    """
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        _place(figure, bottom=30, left=44, top=24, hspace=0.42)
+        for axes in (upper, lower):
+            _bare(axes)
+            axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        x: list[Any] = list(days)
+        upper.fill_between(x, in_force, step="post", color=Ink.RIGHT, alpha=0.14, linewidth=0)
+        upper.step(x, in_force, where="post", color=Ink.RIGHT, linewidth=1.8)
+        upper.set_ylim(bottom=0)
+        _caption(upper, "entries known")
+        if asked:
+            starts: list[Any] = [start for start, _, _ in asked]
+            width = (starts[1] - starts[0]) * 0.86 if len(starts) > 1 else 1.0
+            lower.bar(starts, [n for _, n, _ in asked], width=width, align="edge", color=Ink.ABSTAINED)
+            lower.bar(starts, [n for _, _, n in asked], width=width, align="edge", color=Ink.RIGHT)
+        _caption(lower, "questions asked, and those that got a card")
+        places = AutoDateLocator(minticks=3, maxticks=4 if narrow else 8)
+        lower.xaxis.set_major_locator(places)
+        lower.xaxis.set_major_formatter(ConciseDateFormatter(places, show_offset=False))
+
+    return _chart("growth", draw, alt=alt, height=400, narrow_height=340)
+
+
+def outcome_chart(bars: Sequence[Bar], *, alt: str) -> Chart:
+    """One bar of shares a row, its label above it: room for any script at any width."""
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, 1), ylim=(len(bars), -0.02))
+        axes.axis("off")
+        for row, bar in enumerate(bars):
+            whole, left = sum(n for n, _ in bar.parts), 0.0
+            for n, ink in bar.parts:
+                share = n / whole if whole else 0.0
+                if share:
+                    axes.barh(
+                        row + 0.64, share, left=left, height=0.38, color=ink,
+                        edgecolor=Ink.PAPER, linewidth=0.8,
+                    )  # fmt: skip
+                left += share
+            label = shorten(bar.label, _LABEL // 2 if narrow else _LABEL)
+            weight = "bold" if row == 0 else "normal"
+            axes.text(0, row + 0.38, label, color=Ink.INK, fontweight=weight, parse_math=False)
+            axes.text(1, row + 0.38, bar.note, color=Ink.MUTED, ha="right", parse_math=False)
+
+    height = 46 * len(bars) + 4
+    return _chart("outcomes", draw, alt=alt, height=height, narrow_height=height)
+
+
+def _axes(figure: Figure, *, bottom: float, left: float, top: float = 30) -> Axes:
+    axes = figure.add_subplot()
+    _place(figure, bottom=bottom, left=left, top=top)
+    _bare(axes)
+    return axes
+
+
+def _place(figure: Figure, *, bottom: float, left: float, top: float, hspace: float = 0.0) -> None:
+    """Margins in user units, the same on every screen."""
+    width, height = figure.get_size_inches() * 72
+    figure.subplots_adjust(
+        left=left / width, right=1 - 10 / width, bottom=bottom / height, top=1 - top / height, hspace=hspace
+    )
+
+
+def _bare(axes: Axes) -> None:
+    """Without frame and ticks: only the line on which things stand."""
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(Ink.MUTED)
+    axes.tick_params(length=0, pad=6, colors=Ink.MUTED)
+    axes.xaxis.label.set_color(Ink.MUTED)
+    axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
+
+
+def _caption(axes: Axes, text: str) -> None:
+    """What the vertical axis counts, written across instead of upwards."""
+    axes.set_title(text, loc="left", color=Ink.MUTED, fontsize=12, pad=9)
+
+
+def _chart(
+    name: str, draw: Callable[[Figure, bool], None], *, alt: str, height: int, narrow_height: int
+) -> Chart:
+    return Chart(
+        wide=_drawn(f"{name}-w", draw, width=WIDE, height=height, narrow=False),
+        narrow=_drawn(f"{name}-n", draw, width=NARROW, height=narrow_height, narrow=True),
+        alt=alt,
+    )
+
+
+def _drawn(
+    name: str, draw: Callable[[Figure, bool], None], *, width: int, height: int, narrow: bool
+) -> str:
+    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12, "font.family": "DejaVu Sans"}
+    out = io.StringIO()
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a script its own font cannot draw: the page's can
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        figure.patch.set_visible(False)
+        draw(figure, narrow)
+        FigureCanvasSVG(figure).print_svg(out)
+    return _inline(out.getvalue(), name)
+
+
+_AROUND = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
+_SVG = re.compile(r"<svg[^>]*?viewBox=\"([^\"]*)\"[^>]*>")
+_FONT = re.compile(r"(font(?:-family)?): ([^;\"]*?)'DejaVu Sans'[^;\"]*")
+
+
+def _inline(drawn: str, name: str) -> str:
+    body = _AROUND.sub("", drawn[drawn.index("<svg") :])
+    box = _SVG.match(body)
+    assert box, "matplotlib writes an svg element with a viewBox"
+    body = f'<svg viewBox="{box[1]}" aria-hidden="true" focusable="false">' + body[box.end() :]
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
+    body = _FONT.sub(lambda m: f"{m[1]}: {m[2]}inherit" if m[1] == "font-family" else f"{m[1]}: {m[2]}var(--sans)", body)
+    body = re.sub(r"#[0-9a-f]{6}", lambda m: Ink(m[0]).variable if m[0] in _INKS else m[0], body)
+    return re.sub(r"\n\s*", "\n", body).strip()
+
+
+_INKS: Final = frozenset(ink.value for ink in Ink)
