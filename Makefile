@@ -20,7 +20,7 @@ STAMP := $(VENV)/.installed-$(shell { cat requirements.lock pyproject.toml; echo
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(STAMP) ## make .venv with everything pinned, and .venv/bin/vigilbot in it
+install: $(STAMP) ## make .venv with everything pinned, and the vigilbot command in it
 
 $(STAMP):
 	@test -n "$(PYTHON)" && "$(PYTHON)" $(SUITS) || { \

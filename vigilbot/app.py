@@ -17,7 +17,9 @@ from vigilbot.bot import Bot, BotRules
 from vigilbot.delivery import Delivery
 from vigilbot.domain import Event
 from vigilbot.domain import Gate as Start
-from vigilbot.engines.extractive import ExtractiveEngine
+from vigilbot.engine import engine_of as engine_of
+from vigilbot.engine import open_engine as open_engine
+from vigilbot.engine import theta_of as theta_of
 from vigilbot.knowledge import Knowledge
 from vigilbot.learning.answered import Answered
 from vigilbot.learning.hindsight import Hindsight
@@ -130,20 +132,6 @@ async def open_index(settings: Settings, folder: Path) -> AsyncIterator[VectorIn
         await index.close()
 
 
-def engine_of(settings: Settings, embedder: Embedder) -> ExtractiveEngine:
-    return ExtractiveEngine(
-        embedder=embedder,
-        theta=theta_of(settings, embedder),
-        identify_threshold=settings.identify.threshold,
-        refuse_below=settings.answer.refuse,
-    )
-
-
-def theta_of(settings: Settings, embedder: Embedder) -> float:
-    """The deduplication threshold of this embedding model; the paper's 0.7 when none is calibrated."""
-    return settings.dedup.theta.get(embedder.model, 0.7)
-
-
 @asynccontextmanager
 async def assembled(
     settings: Settings,
@@ -158,10 +146,12 @@ async def assembled(
     latency: timedelta = timedelta(0),
     durable: bool = True,
     peers_are_analysts: bool | None = None,
+    cache: Path | None = None,
 ) -> AsyncIterator[Parts]:
     """One bot on the ledger in ``folder``, closed cleanly on the way out.
 
     What is given instead of opened here (embedder, engine, ledger) takes the configured part's place.
+    ``cache`` is a file of a language model's kept replies.
     """
     async with AsyncExitStack() as stack:
         ledger = ledger or await open_ledger(folder, durable=durable)
@@ -172,7 +162,10 @@ async def assembled(
         theta = theta_of(settings, model)
         knowledge = Knowledge(ledger=ledger, embedder=model, index=index, clock=clock, theta=theta)
         await knowledge.load()
-        engine = engine or engine_of(settings, model)
+        if engine is None:
+            engine = await stack.enter_async_context(
+                open_engine(settings, model, clock=clock, ledger=ledger, cache=cache)
+            )
         roles = Roles(roster(settings, peers_are_analysts=peers_are_analysts))
         bot = _Wiring(
             settings=settings,
@@ -206,7 +199,7 @@ class _Wiring:
 
     def bot(self) -> Bot:
         known = self.settings
-        recheck = Recheck(embedder=self.embedder)
+        recheck = Recheck(embedder=self.embedder, theta=theta_of(self.settings, self.embedder))
         post = known.answer.post
         return Bot(
             ledger=self.ledger,
@@ -229,6 +222,7 @@ class _Wiring:
                 mode_internal=known.mode.internal,
                 mode_external=known.mode.external,
                 latency=self.latency,
+                calls_per_run=known.model.calls_per_run,
             ),
             spaces_of=spaces_of,
         )

@@ -34,12 +34,14 @@ from vigilbot.pipeline import Pipeline, Place, Trace
 from vigilbot.ports import Clock, Row, Statement
 from vigilbot.record import Recorder, RunFacts, run_id, sent_cards
 from vigilbot.roles import Roles
+from vigilbot.usage import meter, metered
 
 log = logging.getLogger("vigilbot")
 
 LEASE = timedelta(minutes=10)
 INBOX_TRIES = 5
 RUN_TRIES = 3
+LEARN_TRIES = 12  # the waits double, to 5 hours: a lesson may wait for a model that is away for half a day
 SEND_TRIES = 6
 """Attempts before a piece of work is given up and said so."""
 
@@ -54,6 +56,7 @@ class BotRules:
     mode_internal: Mode
     mode_external: Mode
     latency: timedelta = timedelta(0)
+    calls_per_run: int = 0  # of language models, for one run or lesson; 0: no limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,19 +149,22 @@ class Bot:
             if not await self.ledger.chats.claim(row["id"], now=now, until=now + LEASE):
                 continue
             fresh = await self.ledger.chats.oncall_row(row["id"]) or row
-            try:
-                await act(fresh)
-            except EngineError as error:
-                await self._failed(kind, fresh, error)
-            finally:
-                await self.ledger.write(Chats.change_oncall(row["id"], lease_until=None))
+            with metered(self._rules.calls_per_run):
+                try:
+                    await act(fresh)
+                except EngineError as error:
+                    await self._failed(kind, fresh, error)
+                finally:
+                    released = Chats.change_oncall(row["id"], lease_until=None)
+                    await self.ledger.write(released, *Runs.put_calls(meter().fresh(), oncall=fresh))
         return len(rows)
 
     async def _failed(self, kind: str, oncall: Row, error: EngineError) -> None:
         """The engine could not judge: try again later, a few times, then leave it to the humans."""
         log.warning("%s of %s failed: %s", kind, oncall["id"], error)
         tries = oncall["run_attempts"] + 1
-        due = None if tries >= RUN_TRIES else self._clock.now() + timedelta(seconds=10 * 2**tries)
+        most = LEARN_TRIES if kind == "learn" else RUN_TRIES
+        due = None if tries >= most else self._clock.now() + timedelta(seconds=10 * 2**tries)
         await self.ledger.write(
             Chats.timer_done(oncall["id"], kind, was=oncall[f"{kind}_at"], then=due),
             Chats.change_oncall(oncall["id"], run_attempts=tries if due else 0, last_error=str(error)[:500]),
@@ -213,6 +219,8 @@ class Bot:
             now=now,
             engine=self.pipeline.engine,
             standing=standing,
+            calls=meter().fresh(),
+            fallbacks=tuple(meter().fallbacks),
         )
         return self._recorder.statements(trace, facts)
 
@@ -228,37 +236,37 @@ class Bot:
         now = self._clock.now()
         rows = await self.ledger.runs.due_standing(now=now)
         for question in rows:
-            cleared = Runs.change_question(question["id"], standing_at=None, last_error="")
-            oncall = await self.ledger.chats.oncall_row(question["oncall"])
-            if (
-                oncall is None
-                or oncall["state"] != OnCallState.OPEN
-                or question["state"] != QuestionState.OPEN
-            ):
-                await self.ledger.write(cleared)
-                continue
-            channel = await self.channel(oncall)
-            sent = await sent_cards(self.ledger, oncall["id"])
-            try:
-                trace = await self.pipeline.again(
-                    await self.ledger.chats.dialogue(oncall["id"]),
-                    to_question(question),
-                    place=self.place(channel),
-                    sent=sent,
-                )
-            except EngineError as error:  # once more in a minute, then it waits for the next lesson
-                log.warning("standing question %s failed: %s", question["id"], error)
-                again = None if question["last_error"] else stamp(now + timedelta(minutes=1))
-                await self.ledger.write(
-                    Runs.change_question(
-                        question["id"], standing_at=again, last_error=str(error)[:500] if again else ""
-                    )
-                )
-                continue
-            key = run_id("standing", [question["id"], str(question["standing_seq"])])
-            statements = await self._record(key, oncall, trace, triggers=[], now=now, standing=question)
-            await self.ledger.write(*statements, cleared)
+            with metered(self._rules.calls_per_run):
+                await self._stand(question, now=now)
         return len(rows)
+
+    async def _stand(self, question: Row, *, now: datetime) -> None:
+        cleared = Runs.change_question(question["id"], standing_at=None, last_error="")
+        oncall = await self.ledger.chats.oncall_row(question["oncall"])
+        gone = oncall is None or oncall["state"] != OnCallState.OPEN
+        if oncall is None or gone or question["state"] != QuestionState.OPEN:
+            await self.ledger.write(cleared)
+            return
+        channel = await self.channel(oncall)
+        sent = await sent_cards(self.ledger, oncall["id"])
+        try:
+            trace = await self.pipeline.again(
+                await self.ledger.chats.dialogue(oncall["id"]),
+                to_question(question),
+                place=self.place(channel),
+                sent=sent,
+            )
+        except EngineError as error:  # once more in a minute, then it waits for the next lesson
+            log.warning("standing question %s failed: %s", question["id"], error)
+            again = None if question["last_error"] else stamp(now + timedelta(minutes=1))
+            failed = Runs.change_question(
+                question["id"], standing_at=again, last_error=str(error)[:500] if again else ""
+            )
+            await self.ledger.write(failed, *Runs.put_calls(meter().fresh(), oncall=oncall))
+            return
+        key = run_id("standing", [question["id"], str(question["standing_seq"])])
+        statements = await self._record(key, oncall, trace, triggers=[], now=now, standing=question)
+        await self.ledger.write(*statements, cleared)
 
     # -- delivery
 

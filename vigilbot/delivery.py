@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from vigilbot.domain import Decision, DeliveryState, OnCallState, Outcome, QuestionState
 from vigilbot.errors import PlatformError
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import moment, stamp, to_question
+from vigilbot.ledger.rows import blob_vector, moment, stamp, to_question, unpack_citations
 from vigilbot.pipeline import helpers_since
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.ports import Clock, Embedder, Platform, Row, Statement
@@ -17,6 +17,11 @@ from vigilbot.showing import card_of
 log = logging.getLogger("vigilbot")
 
 SEND_TRIES = 6
+
+
+def sources(answer: Row) -> list[str]:
+    """The first link a card shows: what its first marker leads to."""
+    return [c.url for c in unpack_citations(answer["citations"])[:1]]
 
 
 class Delivery:
@@ -99,7 +104,10 @@ class Delivery:
         if not {m.id for m in dialogue.messages}.intersection(asked.message_ids):
             return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the question was deleted")]
         [vector] = await self._embedder.embed([asked.text])
-        human = await self._recheck.addressed(asked, vector, helpers_since(dialogue, asked))
+        humans = helpers_since(dialogue, asked)
+        human = await self._recheck.addressed(asked, vector, humans) or await self._recheck.said(
+            answer["text"], blob_vector(answer["vector"]), sources(answer), humans
+        )
         if human is None:
             return None
         return [

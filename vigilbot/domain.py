@@ -320,6 +320,12 @@ class Answer:
     def refused(self) -> bool:
         return not self.passages
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The first link of each passage it stands on: what its markers lead to."""
+        firsts = (next((c.url for c in p.entry.citations if c.url), "") for p in self.passages)
+        return tuple(url for url in firsts if url)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extraction:

@@ -130,6 +130,16 @@ class Ask:
     images: tuple[Image, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelState:
+    """How one model is doing. ``state``: closed (in use), open (left alone), trying (about to be tried)."""
+
+    model: str
+    state: str
+    until: datetime | None  # when it is tried again
+    last_error: str  # "" while it works
+
+
 class LanguageModel(Protocol):
     """Validated objects out of text.
 
@@ -142,6 +152,8 @@ class LanguageModel(Protocol):
     def version(self) -> str: ...
 
     async def complete(self, ask: Ask, shape: type[Shape]) -> Shape: ...
+
+    def state(self) -> tuple[ModelState, ...]: ...
 
 
 class Engine(Protocol):

@@ -29,6 +29,7 @@ from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import blob_vector, moment, pack, pack_citations, stamp, vector_blob
 from vigilbot.pipeline import Judged, Sent, Trace
 from vigilbot.ports import Engine, Row, Statement
+from vigilbot.usage import ModelCall
 
 _ORDER = (
     Result.DECIDED,
@@ -56,6 +57,8 @@ class RunFacts:
     askers: Mapping[str, str] = field(default_factory=dict)  # who wrote each trigger
     too_late: str = ""  # why an answer is of no use any more
     standing: Row | None = None  # the question, when the run is about a standing one
+    calls: Sequence[ModelCall] = ()  # of language models
+    fallbacks: Sequence[str] = ()  # judgements made without the model, and why
 
 
 def run_id(purpose: str, parts: Sequence[str]) -> str:
@@ -88,7 +91,8 @@ class Recorder:
                 standing += 1
                 parts.append(self._delivery_row(answer_id, question_id, verdict.decision, due, facts))
                 due += self._card_gap
-        return [_run_row(trace, results, facts), *parts]
+        calls = Runs.put_calls(facts.calls, oncall=facts.oncall, run=facts.key)
+        return [_run_row(trace, results, facts), *parts, *calls]
 
     def _next_slot(self, facts: RunFacts) -> datetime:
         """When the next card may go out: after the run's own time and the gap to the last card."""
@@ -108,6 +112,8 @@ class Recorder:
             result, reason = Result.ABSTAINED, judged.answer.reason or "no passage supports an answer"
         elif judged.addressed_by is not None:
             result, reason = Result.ANSWERED_BY_HUMAN, f"answered by {judged.addressed_by.id} before the run"
+        elif judged.said_by is not None:
+            result, reason = Result.DUPLICATE, f"a human has said so already ({judged.said_by.id})"
         elif judged.duplicate is not None:
             result = Result.DUPLICATE
             reason = f"says what {judged.duplicate.of} says (cosine {judged.duplicate.similarity:.2f})"
@@ -170,9 +176,23 @@ def _run_row(trace: Trace, results: Sequence[Result], facts: RunFacts) -> Statem
                 "engine": facts.engine.name,
                 "engine_version": facts.engine.version,
                 "gate": facts.oncall["gate_reason"],
+                **({"calls": [_call(call) for call in facts.calls]} if facts.calls else {}),
+                **({"fallbacks": list(facts.fallbacks)} if facts.fallbacks else {}),
             }
         ),
     )
+
+
+def _call(call: ModelCall) -> dict[str, object]:
+    return {
+        "stage": call.stage,
+        "model": call.model,
+        "ms": call.ms,
+        "tokens": [call.tokens_in, call.tokens_out],
+        "cost": call.cost,
+        "cached": call.cached,
+        "error": call.error,
+    }
 
 
 def _question_row(question_id: str, judged: Judged, facts: RunFacts) -> Statement:

@@ -22,12 +22,12 @@ KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "private-key": (
             "PRIVATE KEY",
-            r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,20000}?"
-            r"(?:-----END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+            r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,20000}"
+            r"(?:-----END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----)?",
         ),
         "putty-key": (
             "PuTTY",
-            r"PuTTY-User-Key-File-\d: [\s\S]{0,20000}?(?:Private-MAC: [0-9a-f]{40,64}|\Z)",
+            r"PuTTY-User-Key-File-\d: (?:[^P]|P(?!uTTY|rivate-M)){0,20000}(?:Private-MAC: [0-9a-f]{40,64})?",
         ),
         "aws-access-key": ("A", rf"{_B}(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|ANPA|ANVA)[A-Z2-7]{{16}}{_E}"),
         "aws-mws": ("amzn", rf"{_B}amzn\.mws\.{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}"),
@@ -120,7 +120,7 @@ _NAMED = re.compile(
     (?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?token|client[_-]?secret
       |secret[_-]?(?:access[_-]?)?key|private[_-]?key|passwort|kennwort|contraseña|senha|пароль)
     ["'`]?\s{0,3}(?:=|:(?!//)|\bis\b)\s{0,3}["'`]?
-    (?P<value>(?=[^\s"'`,;]{0,120}?\d)(?=[^\s"'`,;]{0,120}?[A-Za-zА-я])[^\s"'`,;<>\[\]{}$(]{8,200})"""
+    (?P<value>(?=[^\s"'`,;]{0,120}?\d)(?=[^\s"'`,;]{0,120}?[^\W\d_])[^\s"'`,;<>\[\]{}$(]{8,200})"""
 )
 _BEARER = re.compile(
     r"(?i)\b(?:bearer|basic)\s{1,3}(?P<value>(?=[^\s]{0,200}?\d)[A-Za-z0-9_.~+/-]{20,2000}={0,2})"
@@ -181,7 +181,7 @@ def _card(found: re.Match[str]) -> str:
     digits = [int(c) for c in found[0] if c.isdigit()]
     odd = digits[-1::-2]
     even = [sum(divmod(2 * d, 10)) for d in digits[-2::-2]]
-    right = (sum(odd) + sum(even)) % 10 == 0 and digits[0] in (2, 3, 4, 5, 6) and len(set(digits)) > 2
+    right = (sum(odd) + sum(even)) % 10 == 0 and digits[0] in (2, 3, 4, 5, 6) and len(set(digits)) > 1
     return f"{MARK}card]" if right else found[0]
 
 

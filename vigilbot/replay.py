@@ -17,6 +17,7 @@ from typing import Protocol
 from vigilbot.app import Parts, assembled, open_embedder, roster
 from vigilbot.bot import Bot
 from vigilbot.domain import Dialogue, Event, EventKind, Gate, Role, Scope
+from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.errors import VigilBotError
 from vigilbot.evals import from_ledger
 from vigilbot.evals.replay_records import Point, RankedAt, ReplayRecords
@@ -129,8 +130,12 @@ async def replay(
     start: Gate | None = None,
     latency: timedelta = timedelta(seconds=5),
     resolutions: Mapping[tuple[str, str], datetime] | None = None,
+    cache: Path | None = None,
 ) -> Replayed:
-    """The bot's life over ``export``, its ledger in ``folder``; the records to report on."""
+    """The bot's life over ``export``, its ledger in ``folder``; the records to report on.
+
+    ``cache`` keeps a language model's replies, so that a second run makes no call.
+    """
     embedder = await open_embedder(settings)
     await _warm(embedder, export.events, progress)
     peers = settings.roles.peers_are_analysts or not _knows_analysts(export.events, settings)
@@ -146,6 +151,7 @@ async def replay(
         latency=latency,
         durable=False,
         peers_are_analysts=peers,
+        cache=cache,
     ) as parts:
         began = time.perf_counter()
         shadow = Shadow(bot=parts.bot, resolutions=resolutions or {})
@@ -158,8 +164,21 @@ async def replay(
             await life.until(None)
         seconds = time.perf_counter() - began
         records = await _records(parts, export, shadow, start=start or settings.oncall.opens, seconds=seconds)
-    remarks = (PEERS_HELP,) if peers and not settings.roles.peers_are_analysts else ()
+        remarks = _without_model(parts)
+    if peers and not settings.roles.peers_are_analysts:
+        remarks = (PEERS_HELP, *remarks)
     return Replayed(records=records, remarks=remarks)
+
+
+def _without_model(parts: Parts) -> tuple[str, ...]:
+    """What a reader must know of a replay in which the model failed now and then."""
+    engine = parts.bot.pipeline.engine
+    if not isinstance(engine, FallbackEngine) or not engine.state().judgements:
+        return ()
+    state = engine.state()
+    return (
+        f"{state.judgements} judgements were made without the language model, the last because: {state.last}",
+    )
 
 
 async def _warm(embedder: Embedder, events: Sequence[Event], progress: Progress) -> None:

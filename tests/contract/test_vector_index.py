@@ -150,7 +150,7 @@ class TestVectorIndex:
 
 async def test_chroma_gives_the_same_answers_as_the_reference(tmp_path: Path) -> None:
     rows = vectors(2000)
-    rows[500:540] = rows[0]  # the same words again and again: more ties than a limit
+    rows[500:600] = rows[0]  # the same words again and again: more ties than a limit
     keys, spaces = [f"k{n * 7919 % 2000:04}" for n in range(2000)], ["s"] * 2000
     exact = ExactIndex()
     await exact.put(keys, spaces, rows)

@@ -135,13 +135,10 @@ async def lived(folder: Path, fault: Fault, *, restarts: bool) -> dict[str, obje
         await world.stop()
 
 
-@pytest.mark.parametrize(
-    ("after", "restarts"),
-    [(False, True), (False, False), (True, True)],
-    ids=["refused, restarted", "refused, carried on", "committed, restarted"],
-)
-async def test_every_write_may_fail(tmp_path: Path, after: bool, restarts: bool) -> None:
-    expected = await lived(tmp_path / "never", Fault(fail_at=0), restarts=restarts)
+@pytest.mark.parametrize("after", [False, True], ids=["refused", "committed but not confirmed"])
+async def test_every_write_may_fail(tmp_path: Path, after: bool) -> None:
+    """After a refused write every other process carries on; all others start again from the ledger."""
+    expected = await lived(tmp_path / "never", Fault(fail_at=0), restarts=False)
     assert expected["cards"] == {
         "standing": ["Run gatectl rotate on the primary [1]"],
         "taught": [],
@@ -150,7 +147,7 @@ async def test_every_write_may_fail(tmp_path: Path, after: bool, restarts: bool)
     assert expected["outcomes"] == ["accepted_by_asker", "consistent_by_human"]
     for number in count(1):
         fault = Fault(fail_at=number, after=after)
-        found = await lived(tmp_path / str(number), fault, restarts=restarts)
+        found = await lived(tmp_path / str(number), fault, restarts=after or number % 2 == 0)
         assert found == expected, f"after a fault in write {number}"
         if not fault.struck:
             assert number > 40

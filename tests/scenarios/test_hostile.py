@@ -20,7 +20,7 @@ TEXTS = {
     "codes": 'ERR-42 c++ foo:bar a.b.c --flag C:\\x\\y ::1 NULL 0x0 1e9 x AND y OR NOT NEAR(a b) a* "q',
     "sql": "'; DROP TABLE messages; -- \" ` \\",
     "bidi": "\u202eevil\u202c \u2066isolate\u2069 \u200b\u200c\u200d\ufeff zero\u00adwidth",
-    "control": "a\x00b\x01c\x1b[31mred\x7f\x85\u2028\u2029",
+    "control": "a\x00b\x01c\x1b[31mred\x7f\x85\u2028\u2029z",
     "surrogate": "half \ud83d a pair",
     "combining": "z" + "\u0301\u0323\u0302" * 5000,
     "long word": "a" * 100_000,

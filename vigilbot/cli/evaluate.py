@@ -12,6 +12,7 @@ import click
 
 from vigilbot.cli.files import writable, write
 from vigilbot.cli.options import A_PATH, installation, settings_of
+from vigilbot.errors import BadInput
 
 
 @click.group(name="eval")
@@ -26,23 +27,40 @@ def evaluate() -> None:
     is_flag=True,
     help="Train on one source of FILE and judge on the other, both ways: how it does among strangers.",
 )
+@click.option(
+    "--engine", type=click.Choice(["extractive", "model"]), help="The engine; default: the configured one."
+)
+@click.option(
+    "--cache",
+    type=A_PATH,
+    help="With engine model: keep the models' replies in this file; a second run makes no call.",
+)
 @click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
 @installation
 def identify(
-    file: Path, cross_community: bool, json_file: Path | None, config: Path | None, data: Path | None
+    file: Path,
+    cross_community: bool,
+    engine: str | None,
+    cache: Path | None,
+    json_file: Path | None,
+    config: Path | None,
+    data: Path | None,
 ) -> None:
     """How well questions are told from everything else, on FILE (JSON Lines, one on-call a line).
 
     Beside it stands the simplest judge there is: "has a question mark". Intervals are at 95%, drawn by
     conversation.
     """
-    from vigilbot.app import engine_of, open_embedder
+    from vigilbot.app import open_embedder, open_engine
     from vigilbot.cli.progress import TerminalProgress
     from vigilbot.engines.extractive.coefficients import shipped
     from vigilbot.evals import identify as scoring
+    from vigilbot.providers.clock import SystemClock
 
-    settings = settings_of(config, data)
-    writable(json_file)
+    settings = settings_of(config, data, **({"engine.kind": engine} if engine else {}))
+    if cross_community and settings.engine.kind != "extractive":
+        raise BadInput("--cross-community trains the extractive engine", remedy="Leave out one of the two")
+    writable(json_file, cache)
     labelled = scoring.read(file)
     progress = TerminalProgress()
 
@@ -52,14 +70,17 @@ def identify(
             done = _steps(step)
             if cross_community:
                 return await scoring.evaluate_across(labelled, embedder, progress=done)
-            engine = engine_of(settings, embedder)
-            return await scoring.evaluate(
-                labelled,
-                engine,
-                engine=engine.name,
-                trained_on=shipped().fingerprints,
-                progress=done,
-            )
+            # Alone: where a model fails, nothing else may answer for it.
+            async with open_engine(
+                settings, embedder, clock=SystemClock(), cache=cache, fallback=False
+            ) as judge:
+                return await scoring.evaluate(
+                    labelled,
+                    judge,
+                    engine=judge.name,
+                    trained_on=shipped().fingerprints if judge.name == "extractive" else {},
+                    progress=done,
+                )
 
     result = asyncio.run(run())
     click.echo(scoring.render(result))

@@ -25,7 +25,14 @@ from vigilbot.errors import BadInput
     "--gold", type=A_PATH, help="Known resolving documents (JSON Lines); only scores, changes nothing."
 )
 @click.option("--labels", type=A_PATH, help="Labelled on-calls (JSON Lines); only scores, changes nothing.")
-@click.option("--engine", type=click.Choice(["extractive"]), help="The engine; default: the configured one.")
+@click.option(
+    "--engine", type=click.Choice(["extractive", "model"]), help="The engine; default: the configured one."
+)
+@click.option(
+    "--cache",
+    type=A_PATH,
+    help="With engine model: keep the models' replies in this file; a second run makes no call.",
+)
 @click.option(
     "--start",
     type=click.Choice(["analyst_joined", "immediately"]),
@@ -43,11 +50,13 @@ from vigilbot.errors import BadInput
 )
 @click.option("--keep", type=A_PATH, help="New folder for the ledger: start the bot with it, already warm.")
 @click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
+@click.option("--html", "html_file", type=A_PATH, help="Also write the report to this file, as one page.")
 def replay(
     export: Path,
     gold: Path | None,
     labels: Path | None,
     engine: str | None,
+    cache: Path | None,
     start: str | None,
     config: Path | None,
     channels: tuple[str, ...],
@@ -55,12 +64,13 @@ def replay(
     latency: float,
     keep: Path | None,
     json_file: Path | None,
+    html_file: Path | None,
 ) -> None:
     """Live through EXPORT, a Slack export (zip or folder), as if the bot had been there.
 
     The bot starts knowing nothing and lives through the history in time order on a simulated clock:
     what it would have posted and when, how long before the human, what it learned, what was wrong.
-    Nothing leaves this machine.
+    Nothing leaves this machine, unless engine model asks a hosted model.
     """
     from rich.console import Console
 
@@ -73,13 +83,11 @@ def replay(
     from vigilbot.replay import replay as live
 
     settings = settings_of(config, None, **({"engine.kind": engine} if engine else {}))
-    writable(json_file)
+    writable(json_file, html_file, cache)
     read = read_export(export, channels=channels, limit=limit)
     known_gold = match_gold(read_gold(gold), read) if gold else None
     known_labels = match_labels(read_labels(labels), read) if labels else None
-    resolutions = {
-        where: case.resolution_at for where, case in (known_gold.by_thread() if known_gold else {}).items()
-    }
+    cases = known_gold.by_thread() if known_gold else {}
     with _folder(keep) as folder:
         done = asyncio.run(
             live(
@@ -89,12 +97,18 @@ def replay(
                 progress=TerminalProgress(),
                 start=Gate(start) if start else None,
                 latency=timedelta(seconds=latency),
-                resolutions=resolutions,
+                resolutions={where: case.resolution_at for where, case in cases.items()},
+                cache=cache,
             )
         )
     records = replace(done.records, warnings=(*done.records.warnings, *done.remarks))
     report = replay_report(records, gold=known_gold, labels=known_labels)
     print_report(report, Console())
+    if html_file is not None:
+        from vigilbot.evals.replay_html import replay_page
+
+        write(html_file, replay_page(report))
+        click.echo(f"Page: {html_file}")
     if json_file is not None:
         write(json_file, json.dumps(report.figures, indent=2, ensure_ascii=False) + "\n")
         click.echo(f"Figures: {json_file}")

@@ -103,7 +103,8 @@ async def questions(ledger: Ledger) -> tuple[Asked, ...]:
     )
     said: dict[str, set[str]] = defaultdict(set)
     for row in await ledger.fetch(
-        "SELECT a.question, a.result, d.state, d.sent_at FROM answers a LEFT JOIN deliveries d ON d.answer = a.id"
+        "SELECT a.question, a.result, d.state, d.sent_at "
+        "FROM answers a LEFT JOIN deliveries d ON d.answer = a.id"
     ):
         said[row["question"]].add("card" if row["sent_at"] else row["state"] or row["result"])
     groups = alike([blob_vector(row["vector"]) if row["vector"] else None for row in rows])

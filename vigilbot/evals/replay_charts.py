@@ -68,7 +68,6 @@ class Mark:
     coverage: float
     precision: float
     marker: str
-    ink: Ink
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,9 +77,7 @@ class Bar:
     note: str
 
 
-def curve_chart(
-    curve: Sequence[OperatingPoint], marks: Sequence[Mark], *, answered: str, alt: str
-) -> Chart:
+def curve_chart(curve: Sequence[OperatingPoint], marks: Sequence[Mark], *, answered: str, alt: str) -> Chart:
     """Precision against coverage with its 95% band; ``answered`` names the axis of coverage."""
     step = max(1, len(curve) // _POINTS)
     points = [*curve[:-1:step], *curve[-1:]]
@@ -94,14 +91,14 @@ def curve_chart(
         axes.plot(x, [p.precision or 0.0 for p in points], color=Ink.RIGHT, linewidth=1.8)
         for mark in marks:
             axes.plot(
-                [mark.coverage], [mark.precision], mark.marker, color=mark.ink, markersize=10,
+                [mark.coverage], [mark.precision], mark.marker, color=Ink.INK, markersize=10,
                 markeredgecolor=Ink.PAPER, markeredgewidth=1.5, zorder=5, clip_on=False,
             )  # fmt: skip
         far = max([*x, *(m.coverage for m in marks), 0.1])
         axes.set(xlim=(0, min(1.0, far * 1.06)), ylim=(0, 1.0))
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8))
+        axes.xaxis.set_major_locator(MaxNLocator(5 if narrow else 10, steps=[1, 2, 5, 10]))
         axes.set_xlabel(answered, loc="right")
         _caption(axes, "right")
         axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
@@ -113,15 +110,13 @@ def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str) -> Chart:
     """How many cards came how long before the human, by class of duration."""
 
     def draw(figure: Figure, narrow: bool) -> None:
-        axes = _axes(figure, bottom=40, left=4, top=26)
+        axes = _axes(figure, bottom=40 if narrow else 28, left=4, top=26)
         at = range(len(bars))
         axes.bar(at, [n for _, n in bars], color=Ink.RIGHT, width=0.72)
         highest = max((n for _, n in bars), default=0) or 1
         for i, (_, n) in enumerate(bars):
             axes.text(i, n + highest * 0.025, f"{n:,}", ha="center", va="bottom", color=Ink.INK)
-        axes.set_xticks(at, [label.replace(" to ", "–") if narrow else label for label, _ in bars])
-        if narrow:
-            axes.tick_params(axis="x", labelsize=9)
+        axes.set_xticks(at, [_stacked(label) if narrow else label for label, _ in bars])
         axes.set(yticks=[], ylim=(0, highest * 1.02))
 
     return _chart("lead", draw, alt=alt, height=240, narrow_height=210)
@@ -157,9 +152,10 @@ def growth_chart(
             lower.bar(starts, [n for _, n, _ in asked], width=width, align="edge", color=Ink.ABSTAINED)
             lower.bar(starts, [n for _, _, n in asked], width=width, align="edge", color=Ink.RIGHT)
         _caption(lower, "questions asked, and those that got a card")
-        places = AutoDateLocator(minticks=3, maxticks=4 if narrow else 8)
+        places = AutoDateLocator(minticks=3, maxticks=4 if narrow else 8)  # type: ignore[no-untyped-call]
         lower.xaxis.set_major_locator(places)
-        lower.xaxis.set_major_formatter(ConciseDateFormatter(places, show_offset=False))
+        written = ConciseDateFormatter(places, show_offset=False)  # type: ignore[no-untyped-call]
+        lower.xaxis.set_major_formatter(written)
 
     return _chart("growth", draw, alt=alt, height=400, narrow_height=340)
 
@@ -183,11 +179,16 @@ def outcome_chart(bars: Sequence[Bar], *, alt: str) -> Chart:
                 left += share
             label = shorten(bar.label, _LABEL // 2 if narrow else _LABEL)
             weight = "bold" if row == 0 else "normal"
-            axes.text(0, row + 0.38, label, color=Ink.INK, fontweight=weight, parse_math=False)
-            axes.text(1, row + 0.38, bar.note, color=Ink.MUTED, ha="right", parse_math=False)
+            axes.text(0, row + 0.34, label, color=Ink.INK, fontweight=weight, parse_math=False)
+            axes.text(1, row + 0.34, bar.note, color=Ink.MUTED, ha="right", parse_math=False)
 
     height = 46 * len(bars) + 4
     return _chart("outcomes", draw, alt=alt, height=height, narrow_height=height)
+
+
+def _stacked(label: str) -> str:
+    """A duration in two lines, the unit below."""
+    return "\n".join(label.replace(" to ", "\u2013").rsplit(" ", 1))
 
 
 def _axes(figure: Figure, *, bottom: float, left: float, top: float = 30) -> Axes:
@@ -231,35 +232,38 @@ def _chart(
     )
 
 
-def _drawn(
-    name: str, draw: Callable[[Figure, bool], None], *, width: int, height: int, narrow: bool
-) -> str:
-    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 12, "font.family": "DejaVu Sans"}
+def _drawn(name: str, draw: Callable[[Figure, bool], None], *, width: int, height: int, narrow: bool) -> str:
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": 12,
+        "font.family": "DejaVu Sans",
+    }
     out = io.StringIO()
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a script its own font cannot draw: the page's can
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         figure.patch.set_visible(False)
         draw(figure, narrow)
-        FigureCanvasSVG(figure).print_svg(out)
+        FigureCanvasSVG(figure).print_svg(out)  # type: ignore[no-untyped-call]
     return _inline(out.getvalue(), name)
 
 
 _AROUND = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
-_SVG = re.compile(r"<svg[^>]*?viewBox=\"([^\"]*)\"[^>]*>")
-_FONT = re.compile(r"(font(?:-family)?): ([^;\"]*?)'DejaVu Sans'[^;\"]*")
+_BOX = re.compile(r"<svg[^>]*?(viewBox=\"[^\"]*\")[^>]*>")
+_TAG = re.compile(r"<[^>]*>")  # in XML as matplotlib writes it, > stands nowhere else
+_COLOUR = re.compile("|".join(ink.value for ink in Ink))
 
 
 def _inline(drawn: str, name: str) -> str:
+    """The svg element alone; people's words in it stay as they are, only tags are changed."""
+
+    def tag(found: re.Match[str]) -> str:
+        text = re.sub(r'<g id="[^"]*"', "<g", found[0])
+        text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+        text = re.sub(r'font-family: [^;"]*', "font-family: inherit", text)
+        return _COLOUR.sub(lambda m: Ink(m[0]).variable, text)
+
     body = _AROUND.sub("", drawn[drawn.index("<svg") :])
-    box = _SVG.match(body)
-    assert box, "matplotlib writes an svg element with a viewBox"
-    body = f'<svg viewBox="{box[1]}" aria-hidden="true" focusable="false">' + body[box.end() :]
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
-    body = _FONT.sub(lambda m: f"{m[1]}: {m[2]}inherit" if m[1] == "font-family" else f"{m[1]}: {m[2]}var(--sans)", body)
-    body = re.sub(r"#[0-9a-f]{6}", lambda m: Ink(m[0]).variable if m[0] in _INKS else m[0], body)
+    body = _TAG.sub(tag, _BOX.sub(r'<svg \1 aria-hidden="true" focusable="false">', body, count=1))
     return re.sub(r"\n\s*", "\n", body).strip()
-
-
-_INKS: Final = frozenset(ink.value for ink in Ink)

@@ -54,8 +54,8 @@ def print_report(report: ReplayReport, console: Console) -> None:
     if figures["labels"]:
         parts.append(_labels(figures["labels"]))
     parts += [_worst(report.cards), _timing(figures)]
-    if remarks := _remarks(report):
-        parts.append(remarks)
+    if lines := remarks(report):
+        parts.append(Text("\n".join(lines), style="yellow"))
     parts.append(_terms(figures))
     console.print(Group(*[Padding(_titled(part), (0, 0, 1, 0)) for part in parts]))
 
@@ -258,7 +258,8 @@ def _timing(figures: Mapping[str, Any]) -> RenderableType:
     return Group(_titled(table), total)
 
 
-def _remarks(report: ReplayReport) -> Text | None:
+def remarks(report: ReplayReport) -> list[str]:
+    """What a reader should know before believing the figures, a line each."""
     lines = list(report.records.warnings)
     if skipped := report.figures["skipped"]:
         lines.append("Not read as messages: " + ", ".join(f"{n:,} {why}" for why, n in skipped.items()))
@@ -269,18 +270,22 @@ def _remarks(report: ReplayReport) -> Text | None:
         lines.append(f"{gold['left_out']:,} gold conversations were not chosen")
     if labels and labels["left_out"]:
         lines.append(f"{labels['left_out']:,} labelled on-calls are not among the replayed conversations")
-    return Text("\n".join(shorten(line, 400) for line in lines), style="yellow") if lines else None
+    return [shorten(line, 400) for line in lines]
+
+
+def terms(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The words this report uses, explained."""
+    only = {"gold": ("ceiling", "guessing", "per channel", "aiming at 90%"), "labels": ("intrusive",)}
+    hidden = {term for key, terms in only.items() if not figures[key] for term in terms}
+    return {term: meaning for term, meaning in TERMS.items() if term not in hidden}
 
 
 def _terms(figures: Mapping[str, Any]) -> Table:
-    only = {"gold": ("ceiling", "guessing", "per channel", "aiming at 90%"), "labels": ("intrusive",)}
-    hidden = {term for key, terms in only.items() if not figures[key] for term in terms}
     table = Table(title="Terms", box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for term, meaning in TERMS.items():
-        if term not in hidden:
-            table.add_row(term, meaning)
+    for term, meaning in terms(figures).items():
+        table.add_row(term, meaning)
     return table
 
 

@@ -38,27 +38,12 @@ class Answered:
         if verified or answer["outcome"] != Outcome.VERIFIED:  # an analyst's word stands
             also.append(Runs.set_outcome(answer["id"], outcome, at=now, final=True))
         leaned = leaned_on(answer)
-        entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
-        if len(leaned) == 1 and entries:
-            await self._knowledge.support(
-                entries[0],
-                origin=origin,
-                kind=kind,
-                question=question["text"],
-                verify=verified,
-                actor=feedback["actor"],
-                also=also,
-            )
-            return
-        if len(leaned) == 1:  # retracted meanwhile: the click resolves, the knowledge stays gone
+        target = next(iter(leaned)) if len(leaned) == 1 else new_entry_id(answer["id"])
+        row = await self._ledger.entries.entry(target)
+        if row is not None and row["retracted"]:  # the click resolves, the knowledge stays gone
             await self._ledger.write(*also)
             return
-        entry_id = new_entry_id(answer["id"])
-        row = await self._ledger.entries.entry(entry_id)
-        if row is not None and row["retracted"]:
-            await self._ledger.write(*also)
-            return
-        if row is not None:  # somebody accepted it before
+        if row is not None:
             await self._knowledge.support(
                 to_entry(row),
                 origin=origin,
@@ -79,7 +64,7 @@ class Answered:
                 resolved_at=moment(feedback["at"]),
             ),
             origin=origin,
-            entry_id=entry_id,
+            entry_id=target,
             kind=kind,
             trust=Trust.VERIFIED if verified else Trust.PROBATION,
             actor=feedback["actor"],

@@ -9,6 +9,7 @@ from typing import Any
 from vigilbot.domain import DeliveryState, Outcome, QuestionState, Review
 from vigilbot.ledger.rows import columns, pack, stamp
 from vigilbot.ports import Database, Row, Statement
+from vigilbot.usage import ModelCall
 
 
 class Runs:
@@ -163,6 +164,47 @@ class Runs:
     def feedback_applied(feedback_id: int, *, at: datetime) -> Statement:
         return Statement(
             "UPDATE feedback SET applied_at = :at WHERE id = :id", {"id": feedback_id, "at": stamp(at)}
+        )
+
+    @staticmethod
+    def put_calls(calls: Sequence[ModelCall], *, oncall: Row, run: str = "") -> list[Statement]:
+        """Requests to language models, on the account of an on-call and, where there is one, a run."""
+        found = []
+        for call in calls:
+            values = {
+                "tenant": oncall["tenant"],
+                "channel": oncall["channel"],
+                "oncall": oncall["id"],
+                "run": run,
+                "stage": call.stage,
+                "model": call.model,
+                "at": stamp(call.at),
+                "ms": call.ms,
+                "tokens_in": call.tokens_in,
+                "tokens_out": call.tokens_out,
+                "cost": call.cost,
+                "cached": int(call.cached),
+                "error": call.error[:500],
+            }
+            found.append(Statement(f"INSERT INTO model_calls {columns(values)}", values))
+        return found
+
+    async def spending(self, *, since: datetime, until: datetime | None = None) -> list[Row]:
+        """Use of language models by day (UTC) and channel, oldest first.
+
+        ``paid`` is what was spent, ``cost`` what it would have been without kept replies, both in US
+        dollars; ``unpriced`` counts calls of models without a known price.
+        """
+        return await self._database.fetch(
+            "SELECT substr(at, 1, 10) AS day, tenant, channel, count(*) AS calls, "
+            "sum(error != '') AS failed, sum(cached) AS cached, sum(tokens_in) AS tokens_in, "
+            "sum(tokens_out) AS tokens_out, sum(CASE WHEN cached THEN 0 ELSE tokens_in + tokens_out END) "
+            "AS tokens_paid, total(CASE WHEN cached THEN 0 ELSE cost END) AS paid, total(cost) AS cost, "
+            "sum(cost IS NULL AND error = '') AS unpriced FROM model_calls "
+            "WHERE at >= :since AND (:until IS NULL OR at < :until) "
+            "GROUP BY day, tenant, channel ORDER BY day, tenant, channel",
+            since=stamp(since),
+            until=stamp(until) if until else None,
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +31,7 @@ class Judged:
     answer: Answer
     answer_vector: Vector | None  # None for a refusal
     addressed_by: Message | None  # a human had answered before the run
+    said_by: Message | None  # a human has said in this on-call what the answer says
     duplicate: Duplicate | None
 
 
@@ -83,8 +84,12 @@ class Pipeline:
             await asyncio.gather(searching, return_exceptions=True)
         judged: list[Judged] = []
         stands = list(sent)
-        for question, vector, passages in found:
-            one = await self._judge(dialogue, question, vector, passages, stands, timings)
+        with _Timer(timings, "answer"):  # side by side: an answer may take a model's time
+            answers = await _together(
+                [self.engine.answer(dialogue, question, passages) for question, _, passages in found]
+            )
+        for (question, vector, passages), answer in zip(found, answers, strict=True):
+            one = await self._judge(dialogue, question, vector, passages, answer, stands, timings)
             judged.append(one)
             stands += _stands(one, number=len(judged))
         return Trace(
@@ -97,7 +102,9 @@ class Pipeline:
         """A standing question, already identified and rewritten, against today's knowledge."""
         timings: dict[str, float] = {}
         vector, passages = await self._candidates(question, place, timings)
-        judged = await self._judge(dialogue, question, vector, passages, sent, timings)
+        with _Timer(timings, "answer"):
+            answer = await self.engine.answer(dialogue, question, passages)
+        judged = await self._judge(dialogue, question, vector, passages, answer, sent, timings)
         known = Identification(scope=Scope.WITHIN, within=1.0, out=0.0, none=0.0, reason="standing question")
         return Trace(identification=known, judged=(judged,), through=_end(dialogue), timings=timings)
 
@@ -107,7 +114,8 @@ class Pipeline:
         if not found:
             return None
         question, vector, passages = found[0]
-        return await self._judge(dialogue, question, vector, passages, (), {})
+        answer = await self.engine.answer(dialogue, question, passages)
+        return await self._judge(dialogue, question, vector, passages, answer, (), {})
 
     async def _search(
         self, dialogue: Dialogue, newest: Sequence[Message], place: Place, timings: dict[str, float]
@@ -131,16 +139,16 @@ class Pipeline:
         question: Question,
         vector: Vector,
         passages: tuple[Passage, ...],
+        answer: Answer,
         sent: Sequence[Sent],
         timings: dict[str, float],
     ) -> Judged:
-        with _Timer(timings, "answer"):
-            answer = await self.engine.answer(dialogue, question, passages)
         with _Timer(timings, "dedup"):
             answer_vector = None if answer.refused else await self._dedup.vector(answer.text)
             duplicate = None if answer_vector is None else self._dedup.find(answer, answer_vector, sent)
         humans = helpers_since(dialogue, question)
         addressed = await self._recheck.addressed(question, vector, humans) if humans else None
+        said = None if answer_vector is None else await self._said(answer, answer_vector, dialogue)
         return Judged(
             question=question,
             vector=vector,
@@ -148,13 +156,30 @@ class Pipeline:
             answer=answer,
             answer_vector=answer_vector,
             addressed_by=addressed,
+            said_by=said,
             duplicate=duplicate,
         )
+
+    async def _said(self, answer: Answer, vector: Vector, dialogue: Dialogue) -> Message | None:
+        """A human in this on-call who has given this answer already, at any time."""
+        humans = [m for m in dialogue.messages if m.role in (Role.ANALYST, Role.PEER)]
+        return await self._recheck.said(answer.text, vector, answer.sources, humans)
+
+
+async def _together(answers: Sequence[Coroutine[None, None, Answer]]) -> list[Answer]:
+    """All of them at once, in order; when one fails, the others end with it."""
+    tasks = [asyncio.ensure_future(answer) for answer in answers]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stands(judged: Judged, *, number: int) -> list[Sent]:
     """What a question of this run is about to be told, for the next question of the same run."""
-    if judged.answer_vector is None or judged.addressed_by or judged.duplicate:
+    if judged.answer_vector is None or judged.addressed_by or judged.said_by or judged.duplicate:
         return []
     leaned = {p.entry.id: p.entry.revision for p in judged.answer.passages}
     name = f"answer {number} of this run"

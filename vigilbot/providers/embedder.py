@@ -165,10 +165,9 @@ def _one_thread() -> None:
 
 
 def _load(model: str, path: Path | None) -> SentenceTransformer:
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read when it is imported
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = path
     if folder is None and model.removeprefix("sentence-transformers/") == BUNDLED:
         folder = _bundled()

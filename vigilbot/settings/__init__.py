@@ -126,8 +126,62 @@ class ModeSettings:
 class EngineSettings:
     """What makes the judgements."""
 
-    kind: Literal["extractive"] = setting(
-        "extractive", "extractive: embeddings, lexical evidence and small trained classifiers, no key needed."
+    kind: Literal["extractive", "model"] = setting(
+        "extractive",
+        "extractive: embeddings, lexical evidence and small trained classifiers, no key needed. model: a "
+        "language model (section model); the extractive engine stands in while none answers.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSettings:
+    """The language models of engine model. Keys come from the environment (OPENAI_API_KEY and so on)."""
+
+    models: tuple[str, ...] = setting(
+        (),
+        "Models as litellm names them, provider/model, in order: the first that gives a valid reply is "
+        "taken. For instance openai/gpt-4.1-mini, anthropic/claude-haiku-4-5, ollama_chat/llama3.1.",
+    )
+    stages: Mapping[str, str] = setting(
+        {},
+        "Other models for single judgements (identify, rewrite, answer, review, extract): names between "
+        "commas, in order.",
+    )
+    api_base: Mapping[str, str] = setting(
+        {}, 'Address of the server by model name; "*" for all models. For servers of one\'s own and proxies.'
+    )
+    timeout: Seconds = setting(
+        20.0, "The longest one model may take for one judgement, a repair included.", least=0.1, most=600
+    )
+    failures: int = setting(3, "Failures in a row after which a model rests.", least=1, most=100)
+    cool_down: Seconds = setting(60.0, "How long a failing model rests before it is tried again.", least=1)
+    calls_per_run: int = setting(
+        16, "At most so many requests for one piece of work (a run, a lesson).", least=1, most=1000
+    )
+    max_input_tokens: int = setting(
+        12000,
+        "About how long a request may be; of a longer conversation the oldest messages are left out.",
+        least=1500,
+    )
+    max_tokens: int = setting(
+        1500, "The longest reply, in tokens. Models that think before they answer need more.", least=100
+    )
+    vision: Literal["auto", "on", "off"] = setting(
+        "auto", "Whether pictures are sent. auto: to models that are known to see."
+    )
+    structured: Literal["auto", "schema", "json"] = setting(
+        "auto",
+        "How a reply's form is asked for. schema: with a JSON schema; json: JSON of any form, the prompt "
+        "says which. auto: schema where the model is known to take it.",
+    )
+    budget: float | None = setting(
+        None, "US dollars a day (UTC) after which the extractive engine stands in. null: no limit.", least=0
+    )
+    budget_tokens: int | None = setting(
+        None, "The same in tokens, for models without a known price. null: no limit.", least=0
+    )
+    redact: bool = setting(
+        True, "Secrets, e-mail addresses, telephone and card numbers are taken out of all that is sent."
     )
 
 
@@ -263,6 +317,7 @@ class Settings:
     scope: ScopeSettings = field(default_factory=ScopeSettings)
     mode: ModeSettings = field(default_factory=ModeSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
     identify: IdentifySettings = field(default_factory=IdentifySettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)

@@ -47,9 +47,9 @@ _BATCH = 500
 _CHECK_SECONDS = 120
 _GRAPH: CreateHNSWConfiguration = {
     "space": "cosine",
-    "ef_construction": 100,
+    "ef_construction": 200,
     "ef_search": 200,
-    "max_neighbors": 16,
+    "max_neighbors": 32,  # with 16, a hundred equal vectors hid some of their neighbours
     "sync_threshold": 2000,
     "batch_size": 100,
 }

@@ -147,9 +147,9 @@ def _claim(name: Path) -> tuple[Path, int]:
 
 
 async def _connect(path: Path, opened: list[aiosqlite.Connection]) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(
-        path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=512
-    )
+    connecting = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=512)
+    connecting._thread.daemon = True  # a bot that crashes without closing must end, not hang
+    connection = await connecting
     opened.append(connection)
     return connection
 

@@ -42,6 +42,12 @@ async def test_it_remembers_so_many_and_no_more(embedder: SentenceTransformerEmb
     assert len(embedder.remembered) == 3
 
 
+async def test_it_keeps_no_more_of_a_text_than_it_reads(embedder: SentenceTransformerEmbedder) -> None:
+    embedder.forget()
+    await embedder.embed(["word " * 100_000])
+    assert [len(text) for text in embedder.remembered] == [256 * 16]
+
+
 async def test_warming_says_how_far_it_is(embedder: SentenceTransformerEmbedder) -> None:
     steps: list[int] = []
     await embedder.warm([f"text {n}" for n in range(20)] * 2, steps.append)

@@ -192,6 +192,20 @@ async def test_a_full_disk_is_a_ledger_error_that_changes_nothing(tmp_path: Path
     await ledger.close()
 
 
+def test_a_bot_that_crashes_with_an_open_ledger_ends(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from vigilbot.stores.sqlite import SqliteDatabase\n"
+        "async def main():\n"
+        "    global ledger\n"
+        "    ledger = await SqliteDatabase.open(sys.argv[1], migrations=())\n"
+        "    raise SystemExit(7)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "ledger.db")]
+    assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 7
+
+
 def test_a_script_is_split_where_statements_end() -> None:
     script = """
     -- a comment; with a semicolon

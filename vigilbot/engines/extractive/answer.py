@@ -159,7 +159,8 @@ def _text(answer: str, asked: str, passage: Passage) -> str:
     said = sum(len(tokens(_prose(sentence))) for sentence in kept)
     if said < LEAST or (url and links(answer) and not linked):
         return ""
-    body = "\n".join(kept) if any("```" in s for s in kept) else " ".join(kept)
+    apart = passage.entry.precondition or any("```" in s for s in kept)  # branches, or code
+    body = ("\n" if apart else " ").join(kept)
     if len(body) > 2 * SHOWN:
         body = shorten(body, 2 * SHOWN)
     return cited(body, url, "[1]")

@@ -29,7 +29,7 @@ from vigilbot.engines.extractive.evidence import asked_at
 from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.ports import Embedder
 from vigilbot.sameness import differs, says_same
-from vigilbot.text import canonical_url, fold, language, links, sentences, shorten
+from vigilbot.text import canonical_url, fold, identifiers, language, links, sentences, shorten
 
 _SAME_TROUBLE = 0.55  # cosine of two questions from which they may be one trouble
 _LONGEST = 4000
@@ -49,6 +49,10 @@ _CAUSE = re.compile(
     r"|debido|se|quando|perche|als|omdat|wanneer|eftersom|jesli|gdy|poniewaz|если|когда|потому|из-за"
     r"|eger|jika|karena)(?!\w)"
     r"|如果|因为|たら|ため|場合|때문|경우"
+)
+_OPENS = re.compile(  # an analyst who opens with a condition on what was asked names a precondition
+    r"(?:if|when|whenever|wenn|falls|si|quand|lorsque|cuando|se|quando|als|wanneer|om|eftersom|jesli|gdy"
+    r"|если|когда|eger|jika)(?!\w)|如果|当"
 )
 _BRANCH = {
     "en": "If {context}: {answer}",
@@ -142,7 +146,8 @@ class Reviewer:
         for i, own in enumerate(texts):
             for j, theirs in enumerate(pool):
                 cosine = float(vectors[i] @ vectors[len(texts) + j])
-                if says_same(own, theirs, cosine, self._theta) and not differs(own, human.answer):
+                same = says_same(own, theirs, cosine, self._theta) and not differs(own, human.answer)
+                if same and not _says_more(own, human.answer, cosine):
                     return "the human said the same"
         return ""
 
@@ -161,6 +166,16 @@ class Reviewer:
         return float(vectors[0] @ vectors[1]) >= _SAME_TROUBLE
 
 
+def _says_more(own: str, theirs: str, cosine: float) -> bool:
+    """The human's words are near ours and yet tell to do something else: another cause, another step."""
+    if set(identifiers(theirs)) - set(identifiers(own)):
+        return True
+    said = replies.content_terms(theirs)
+    fresh = said - replies.content_terms(own)
+    return cosine < _NEAR and 2 * len(fresh) > len(said)
+
+
+_NEAR = 0.85  # cosine from which other words are other words for the same
 _MANY = 5  # terms of content from which a rejection also says what is right
 _CONTRARY = 0.8
 
@@ -212,11 +227,13 @@ def _context(
 ) -> _Context | None:
     """The distinguishing context: an analyst's condition, a fact the asker added, or the question's own."""
     known = replies.content_terms(f"{entry.question} {entry.precondition} {entry.answer}")
+    asked = replies.content_terms(question.text)
     by_id = {m.id: m for m in dialogue.messages}
     for identity in human.message_ids:
         for sentence in sentences(by_id[identity].text[:_LONGEST]):
             clause = _clause(sentence)
-            if clause and len(replies.content_terms(clause) - known) >= 1:
+            told = replies.content_terms(clause)
+            if clause and (told - known or (_OPENS.match(fold(sentence)) and told & asked)):
                 return _Context(clause, (identity,))
     start = asked_at(dialogue, question)
     asker = dialogue.messages[start].author if start >= 0 else ""
@@ -266,7 +283,8 @@ def _refined(
 ) -> Review:
     """The old branch is kept; the new one says when it applies."""
     form = _BRANCH.get(language(human.answer) or language(entry.answer), _BRANCH["en"])
-    branch = form.format_map({"context": context.text, "answer": human.answer})
+    told = fold(context.text) in fold(human.answer)
+    branch = human.answer if told else form.format_map({"context": context.text, "answer": human.answer})
     ids = dict.fromkeys((*([rejection.id] if rejection else []), *context.message_ids, *human.message_ids))
     return Review(
         verdict=Verdict.UPDATE,

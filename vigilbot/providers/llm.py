@@ -1,0 +1,258 @@
+"""The door to litellm: one request to one model, foreign exceptions turned into failures with a reason.
+
+litellm takes seconds to import and would fetch its price list from the network, read a .env file and
+report home; ``open_litellm`` imports it in a thread with all of that off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+from typing import Any
+
+from vigilbot.errors import BadSettings, VigilBotError
+
+ENVIRONMENT: Mapping[str, str] = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # prices come with the package, not from the network
+    "LITELLM_MODE": "PRODUCTION",  # no .env file of the current folder is read
+    "LITELLM_LOG": "ERROR",
+}
+
+
+class Why(StrEnum):
+    """Why a request was of no use."""
+
+    KEY = "key"
+    UNKNOWN = "unknown model"
+    RATE = "rate limit"
+    NETWORK = "network"
+    SERVER = "server error"
+    TIMEOUT = "timeout"
+    REQUEST = "refused request"
+    CONTEXT = "context too long"
+    REFUSED = "content refused"
+    EMPTY = "empty reply"
+    TRUNCATED = "truncated reply"
+    INVALID = "invalid reply"
+    LIMIT = "call limit"
+
+
+class Failure(VigilBotError):
+    """A request to a model was of no use. The message is a line for the operator."""
+
+    def __init__(self, why: Why, line: str) -> None:
+        self.why = why
+        super().__init__(line)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request. ``messages`` are in OpenAI's form; ``schema`` is the reply's JSON schema."""
+
+    stage: str
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    schema: Mapping[str, Any] | None
+    max_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came back, not yet judged. ``cost`` in US dollars, None when the price is not known."""
+
+    text: str
+    finish: str
+    refusal: str
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    ms: float
+    cached: bool = False
+
+
+Send = Callable[[Request], Awaitable[Reply]]
+
+
+class LiteLlm:
+    """``send`` makes exactly one HTTP request: retries, fallbacks and timeouts are the caller's."""
+
+    def __init__(self, library: ModuleType, *, api_bases: Mapping[str, str], seconds: float) -> None:
+        self._library = library
+        self._api_bases = api_bases
+        self._seconds = seconds
+
+    def check(self, model: str) -> None:
+        """Raises BadSettings for a name without a known provider, or one whose key is not there."""
+        remedy = "Write provider/model, for instance openai/gpt-4.1-mini or ollama_chat/llama3.1"
+        try:
+            self._library.get_llm_provider(model=model)
+        except Exception as error:  # litellm raises several kinds here, none documented
+            raise BadSettings(
+                f"'{model}' names no known provider", place="model.models", remedy=remedy
+            ) from error
+        if self._base(model):
+            return
+        missing = self._library.validate_environment(model=model)["missing_keys"]
+        if missing:
+            raise BadSettings(
+                f"{model} needs {', '.join(missing)} in the environment",
+                place="model.models",
+                remedy="Set it, or name the address of a local server with model.api_base",
+            )
+
+    def sees(self, model: str) -> bool:
+        return bool(self._library.supports_vision(model=model))
+
+    def takes_schema(self, model: str) -> bool:
+        return bool(self._library.supports_response_schema(model=model))
+
+    async def send(self, request: Request) -> Reply:
+        began = time.perf_counter()
+        base = self._base(request.model)
+        try:
+            response = await self._library.acompletion(
+                model=request.model,
+                messages=list(request.messages),
+                response_format=_format(request),
+                max_tokens=request.max_tokens,
+                temperature=0,
+                drop_params=True,
+                num_retries=0,
+                max_retries=0,
+                timeout=self._seconds,
+                **({"api_base": base} if base else {}),
+                **({"api_key": "none"} if base and self._keyless(request.model) else {}),
+            )
+        except Exception as error:  # whatever a provider's client raises comes through litellm
+            raise self._failure(request.model, error) from error
+        return _reply(request.model, response, (time.perf_counter() - began) * 1000)
+
+    async def close(self) -> None:
+        from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+        await GLOBAL_LOGGING_WORKER.stop()
+        await self._library.close_litellm_async_clients()
+
+    def _base(self, model: str) -> str:
+        return self._api_bases.get(model) or self._api_bases.get("*", "")
+
+    def _keyless(self, model: str) -> bool:
+        """A server of one's own: clients insist on a key, the server does not."""
+        return not os.environ.get(_variable(model))
+
+    def _failure(self, model: str, error: Exception) -> Failure:
+        known = self._library.exceptions
+        said = _short(str(error))
+        table: tuple[tuple[tuple[type[BaseException], ...], Why, str], ...] = (
+            ((known.ContextWindowExceededError,), Why.CONTEXT, "the request is longer than it can read"),
+            ((known.ContentPolicyViolationError,), Why.REFUSED, "the provider's filter refused the text"),
+            (
+                (known.AuthenticationError, known.PermissionDeniedError),
+                Why.KEY,
+                f"the provider refuses the key: check {_variable(model)} in the environment",
+            ),
+            (
+                (known.NotFoundError, known.LiteLLMUnknownProvider),
+                Why.UNKNOWN,
+                "the provider knows no such model: check model.models and model.api_base",
+            ),
+            ((known.RateLimitError,), Why.RATE, "the provider limits the rate or the quota is used up"),
+            ((known.Timeout,), Why.TIMEOUT, f"no reply within {self._seconds:g} s (model.timeout)"),
+            (
+                (known.BadRequestError, known.UnprocessableEntityError),
+                Why.REQUEST,
+                f"request refused: {said}",
+            ),
+        )
+        if _unreached(error):
+            return Failure(Why.NETWORK, f"{model}: cannot be reached: check the network and model.api_base")
+        for kinds, why, line in table:
+            if isinstance(error, kinds):
+                return Failure(why, f"{model}: {line}")
+        return Failure(Why.SERVER, f"{model}: the provider failed: {said}")
+
+
+async def open_litellm(*, api_bases: Mapping[str, str], seconds: float) -> LiteLlm:
+    """Imported and warmed up in a thread, so that the loop goes on meanwhile (3 to 6 s)."""
+    library = await asyncio.to_thread(_imported)
+    return LiteLlm(library, api_bases=api_bases, seconds=seconds)
+
+
+def _imported() -> ModuleType:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # litellm's own types warn while they are built
+        import litellm
+
+        litellm.telemetry = False
+        litellm.suppress_debug_info = True
+        litellm.turn_off_message_logging = True
+        litellm.callbacks = []
+        litellm.success_callback = []
+        litellm.failure_callback = []
+        litellm.disable_aiohttp_transport = True  # its sessions outlive their loop
+        logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+        # What is loaded late is loaded now: the first real call must not stall the loop.
+        litellm.completion(
+            model="openai/gpt-4.1-mini", messages=[{"role": "user", "content": "-"}], mock_response="-"
+        )
+    return litellm
+
+
+def _format(request: Request) -> dict[str, Any]:
+    if request.schema is None:
+        return {"type": "json_object"}
+    known = {"name": request.stage, "schema": dict(request.schema), "strict": True}
+    return {"type": "json_schema", "json_schema": known}
+
+
+def _reply(model: str, response: Any, ms: float) -> Reply:
+    if not response.choices:
+        raise Failure(Why.EMPTY, f"{model}: the reply is empty (no choices)")
+    choice = response.choices[0]
+    usage = getattr(response, "usage", None)
+    hidden = getattr(response, "_hidden_params", None) or {}
+    more = getattr(choice.message, "provider_specific_fields", None) or {}
+    return Reply(
+        text=choice.message.content or "",
+        finish=str(choice.finish_reason or ""),
+        refusal=str(more.get("refusal") or getattr(choice.message, "refusal", None) or ""),
+        tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
+        tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
+        cost=hidden.get("response_cost"),
+        ms=round(ms, 3),
+    )
+
+
+def _variable(model: str) -> str:
+    """Where the key of a model's provider is looked for."""
+    provider = model.partition("/")[0] if "/" in model else "openai"
+    return {"ollama_chat": "OLLAMA", "text-completion-openai": "OPENAI"}.get(
+        provider, provider.upper()
+    ) + "_API_KEY"
+
+
+def _unreached(error: BaseException) -> bool:
+    """Whether no connection was made, or it broke: litellm calls that an internal error of the server."""
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None:
+            return False
+        if type(seen).__name__ in ("APIConnectionError", "ConnectError", "ClientConnectorError"):
+            return "Expecting value" not in str(error)
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:299] + "…"
