@@ -67,6 +67,10 @@ class Reply:
     taken: bool
 
 
+ACCEPT, WITHDRAW = "accept", "withdraw"  # kinds of feedback
+OLD_CARD = Reply(text="This card is from another installation or an older version.", taken=False)
+
+
 class Bot:
     """One bot on one ledger. Every part comes from the composition root."""
 
@@ -283,35 +287,58 @@ class Bot:
 
         ``clicked`` carries who clicked; an analyst verifies, the asker says "solved for me".
         """
-        answer = await self.ledger.runs.answer(answer_id)
-        question = await self.ledger.runs.question(answer["question"]) if answer else None
+        answer, question = await self._clicked_on(answer_id)
         if answer is None or question is None:
-            return Reply(text="This card is from another installation or an older version.", taken=False)
+            return OLD_CARD
         found = self._roles.of(clicked, thread_author=question["asker"])
         if found.role is not Role.ANALYST and clicked.user != question["asker"]:
             return Reply(text="Only the person who asked or an analyst can accept this answer.", taken=False)
         if answer["outcome"] == Outcome.WITHDRAWN:
             return Reply(text="This card was withdrawn.", taken=False)
         role = Role.ANALYST if found.role is Role.ANALYST else Role.CUSTOMER
+        if not await self._take(answer, clicked, role=role, kind=ACCEPT):
+            return Reply(text="Your Accept is recorded already.", taken=False)
+        return Reply(text="Thank you: recorded.", taken=True)
+
+    async def withdraw(self, *, answer_id: str, clicked: Event) -> Reply:
+        """An analyst takes the card away. What it leaned on stays as it is."""
+        answer, question = await self._clicked_on(answer_id)
+        if answer is None or question is None:
+            return OLD_CARD
+        found = self._roles.of(clicked, thread_author=question["asker"])
+        if found.role is not Role.ANALYST:
+            return Reply(text="Only an analyst can withdraw this card.", taken=False)
+        if not await self._take(answer, clicked, role=Role.ANALYST, kind=WITHDRAW):
+            return Reply(text="This card was withdrawn already.", taken=False)
+        return Reply(text="Withdrawn. What it was learned from stays as it is.", taken=True)
+
+    async def _clicked_on(self, answer_id: str) -> tuple[Row | None, Row | None]:
+        answer = await self.ledger.runs.answer(answer_id)
+        return answer, await self.ledger.runs.question(answer["question"]) if answer else None
+
+    async def _take(self, answer: Row, clicked: Event, *, role: Role, kind: str) -> bool:
+        """Durable when it returns; False when this person's click is known."""
         [rows] = await self.ledger.write(
             Runs.put_feedback(
                 tenant=answer["tenant"],
-                answer=answer_id,
+                answer=answer["id"],
                 actor=clicked.user,
                 role=role.value,
-                kind="accept",
+                kind=kind,
                 at=self._clock.now(),
             )
         )
-        if not rows:
-            return Reply(text="Your Accept is recorded already.", taken=False)
-        return Reply(text="Thank you: recorded.", taken=True)
+        return bool(rows)
 
     async def _apply_feedback(self) -> int:
         rows = await self.ledger.runs.owed_feedback()
         for feedback in rows:
-            await self._lessons.accept(feedback)
-            await self._delivery.show_accepted(feedback["answer"])
+            if feedback["kind"] == WITHDRAW:
+                await self._lessons.withdraw(feedback)
+                await self._delivery.take_down(feedback["answer"])
+            else:
+                await self._lessons.accept(feedback)
+                await self._delivery.show_accepted(feedback["answer"])
         return len(rows)
 
     # -- closing and learning

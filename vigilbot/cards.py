@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vigilbot.domain import Citation
+from vigilbot.domain import Citation, Decision
 
 
 class ActionKind(StrEnum):
@@ -34,6 +34,7 @@ class Card:
     provenance: str  # when it was learned and how it is confirmed
     actions: tuple[Action, ...]
     accepted_by: str = ""
+    audience: Decision = Decision.EVERYONE  # a card for ANALYSTS is shown to them alone
 
 
 def plain_text(card: Card) -> str:

@@ -150,3 +150,14 @@ class Delivery:
             )
         except PlatformError as error:
             log.warning("the card %s could not be updated: %s", delivery["key"], error)
+
+    async def take_down(self, answer_id: str) -> None:
+        """The platform's part of a withdrawal; the ledger has it already."""
+        delivery = await self._ledger.runs.delivery(answer=answer_id)
+        oncall = await self._ledger.chats.oncall(delivery["oncall"]) if delivery else None
+        if delivery is None or oncall is None or not delivery["ts"]:
+            return
+        try:
+            await self._platform.remove(tenant=oncall.tenant, channel=oncall.channel, ts=delivery["ts"])
+        except PlatformError as error:
+            log.warning("the card %s could not be removed: %s", delivery["key"], error)

@@ -77,7 +77,8 @@ STORY: tuple[Step, ...] = (
     Say(
         thread="omar",
         who="Omar",
-        text="Our uploads to the Harbor bucket are rejected with ERR-4031 since today. What can we do about it?",
+        text="Our uploads to the Harbor bucket are rejected with ERR-4031 since today. "
+        "What can we do about it?",
         after=40,
     ),
     Accept(thread="omar", who="Omar", after=3),
@@ -92,15 +93,16 @@ STORY: tuple[Step, ...] = (
     Say(
         thread="priya",
         who="Sam",
-        text="If the token is new, ERR-4031 means that the clock of your server is more than five minutes off. "
-        "Run `chronyc makestep` on the server and restart the exporter.",
+        text="If the token is new, ERR-4031 means that the clock of your server is more than five "
+        "minutes off. Run `chronyc makestep` on the server and restart the exporter.",
         after=12,
     ),
     Wait(minutes=30, why="the on-call is quiet, so the card nobody accepted is reviewed"),
     Say(
         thread="quinn",
         who="Quinn",
-        text="We have a new write token, and still the Harbor bucket rejects uploads with ERR-4031. What can we do?",
+        text="We have a new write token, and still the Harbor bucket rejects uploads with ERR-4031. "
+        "What can we do?",
         after=30,
     ),
     Heading(text="4. A standing question: what one on-call teaches answers another that still waits"),
@@ -119,8 +121,8 @@ STORY: tuple[Step, ...] = (
     Say(
         thread="timo",
         who="Sam",
-        text="Yes: turn on replication to a bucket in Frankfurt, wait until the lag shows zero and then switch "
-        "the alias of the bucket: https://docs.harbor.example/move-region",
+        text="Yes: turn on replication to a bucket in Frankfurt, wait until the lag shows zero and then "
+        "switch the alias of the bucket: https://docs.harbor.example/move-region",
         after=8,
     ),
     Wait(minutes=10, why="the resolution is learned a few minutes after it was given"),
@@ -187,8 +189,9 @@ class Telling:
     async def _knowledge(self) -> dict[str, str]:
         rows = await self.parts.ledger.entries.list_current()
         return {
-            row["entry"]: f"{row['entry']} revision {row['revision']}, {row['trust']}, "
-            f"{row['support']} on-call{'s' if row['support'] != 1 else ''}: {row['question']} -> {row['answer']}"
+            row["entry"]: f"{row['entry']} (revision {row['revision']}, {row['trust']}, "
+            f"on-calls that speak for it: {row['support']})\n"
+            f"Q: {row['question']}\nA: {row['answer']}"
             for row in rows
         }
 

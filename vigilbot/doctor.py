@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,7 +28,7 @@ SLOW = 200.0  # milliseconds a sentence, above which a run keeps people waiting
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 SAMPLE = "The nightly export stops with an error since the last update. How can I make it run again?"
-_KINDS = {"extractive": "embeddings and small trained classifiers, no language model"}
+_KINDS = {"extractive": "embeddings and small trained classifiers"}
 _SPOKEN = (
     "The app closes when I open the settings page.",
     "How do I reset the password of another user?",
@@ -72,9 +72,26 @@ class LedgerFacts(Protocol):
     def sizes(self) -> Mapping[str, tuple[int, ...]] | None: ...
 
 
+class TriedModel(Protocol):
+    """What a small request to a language model came to (``providers.models.Tried``)."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def ms(self) -> float: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def cost(self) -> float | None: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Premises:
     """What is examined. The openers raise what the bot's own start would raise.
+
+    ``try_models`` makes one tiny request to each configured language model; None without any.
 
     ``generation`` says what state the vector index's files are in, for the model's vectors in the
     ledger: "" for none, "sound", or what is the matter; None when vectors are searched without files.
@@ -87,6 +104,7 @@ class Premises:
     look: Callable[[], LedgerFacts]
     open_embedder: Callable[[], Awaitable[Embedder]]
     make_engine: Callable[[Embedder], Engine]
+    try_models: Callable[[], Awaitable[Sequence[TriedModel]]] | None
     generation: Callable[[str], Awaitable[str]] | None
     environ: Mapping[str, str]
 
@@ -260,13 +278,33 @@ async def _engine(premises: Premises, seen: _Seen) -> Check:
     began = time.perf_counter()
     judged = await engine.identify(Dialogue(messages=(asked,)), (asked,), scope="")
     spent = (time.perf_counter() - began) * 1000
+    standing_in = "stands in while no model answers: " if premises.try_models else ""
     found = (
-        f"{engine.name} {engine.version} ({_KINDS.get(engine.name, 'a language model')}); a sample question "
-        f"was judged {judged.scope} in {spent:.0f} ms, probability {judged.within:.2f}"
+        f"{standing_in}{engine.name} {engine.version} ({_KINDS.get(engine.name, 'a language model')}); "
+        f"a sample question was judged {judged.scope} in {spent:.0f} ms, probability {judged.within:.2f}"
     )
     if judged.scope is not Scope.WITHIN:
         return _warning(found, "It should be within: check embedder.model and identify.threshold")
     return _ok(found)
+
+
+async def _models(premises: Premises, _: _Seen) -> Check:
+    if premises.try_models is None:
+        return _ok("none is configured, and none is needed")
+    tried = await premises.try_models()
+    answered = [model for model in tried if not model.error]
+    silent = [model for model in tried if model.error]
+    found = "; ".join([*map(_answered, answered), *(model.error for model in silent)])
+    if not answered:
+        return _failed(found, "Mend what it says; until then the extractive engine stands in")
+    if silent:
+        return _warning(found, "The others do its work; mend it, or take it out of model.models")
+    return _ok(found)
+
+
+def _answered(tried: TriedModel) -> str:
+    price = "price unknown" if tried.cost is None else f"${tried.cost:.6f}"
+    return f"{tried.model} answered in {tried.ms:.0f} ms ({tried.tokens} tokens, {price})"
 
 
 async def _proxies(premises: Premises, _: _Seen) -> Check:
@@ -287,6 +325,7 @@ _CHECKS: Mapping[str, Callable[[Premises, _Seen], Awaitable[Check]]] = {
     "vectors": _vectors,
     "index": _index,
     "engine": _engine,
+    "language model": _models,
     "network": _proxies,
 }
 

@@ -194,9 +194,12 @@ class Platform(Protocol):
     """A chat platform, as far as the core speaks to it.
 
     ``post`` returns the platform's id of the message. ``key`` is the delivery's idempotency key:
-    a second post with the same key must not show a second card. Raises PlatformError.
+    a second post with the same key must not show a second card. A card for analysts is
+    shown to them alone. ``remove`` of a card that is gone does nothing. Raises PlatformError.
     """
 
     async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str: ...
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None: ...
+
+    async def remove(self, *, tenant: str, channel: str, ts: str) -> None: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigilbot.cards import Action, ActionKind, Card
-from vigilbot.domain import Decision, SupportKind, Trust
+from vigilbot.domain import Decision, Outcome, SupportKind, Trust
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import unpack_citations
@@ -22,9 +22,10 @@ async def card_of(ledger: Ledger, answer: Row, *, audience: str, accepted_by: st
     """``audience`` is ``everyone`` or ``analysts``; only a card for everyone can be accepted."""
     question = await ledger.runs.question(answer["question"])
     actions = [Action(kind=ActionKind.WHY, label="Why this?", value=answer["id"])]
-    if audience == Decision.EVERYONE and not accepted_by:
-        actions.insert(0, Action(kind=ActionKind.ACCEPT, label="Accept", value=answer["id"]))
+    if audience == Decision.EVERYONE:
         actions.append(Action(kind=ActionKind.WITHDRAW, label="Withdraw", value=answer["id"]))
+        if answer["outcome"] != Outcome.VERIFIED:  # an analyst may still verify what the asker accepted
+            actions.insert(0, Action(kind=ActionKind.ACCEPT, label="Accept", value=answer["id"]))
     return Card(
         title=TITLE,
         question=question["text"] if question else "",
@@ -33,6 +34,7 @@ async def card_of(ledger: Ledger, answer: Row, *, audience: str, accepted_by: st
         provenance=await _provenance(ledger, list(leaned_on(answer))),
         actions=tuple(actions),
         accepted_by=accepted_by,
+        audience=Decision(audience),
     )
 
 

@@ -83,7 +83,7 @@ class Life:
         await self.wait(pause)  # learned, and the standing question answered
         await self.say("dora", QUESTION, on="accepted")
         await self.wait(pause)
-        await self.until_done(lambda: self.world.accept("dora", on="accepted"))
+        await self.until_done(lambda: self.world.click("accept", "dora", on="accepted"))
         await self.say("ann", "SAME: yes", on="standing")
         await self.wait(3 * pause)  # reviewed
         retraction = self.world.about("fix", EventKind.DELETED, "ann")

@@ -38,6 +38,7 @@ def premises(folder: Path, **changes: object) -> Premises:
         look=lambda: inspect_ledger(ledger, known=NEWEST),
         open_embedder=embedder,
         make_engine=lambda _: Judging(Scope.WITHIN),
+        try_models=None,
         generation=None,
         environ={},
     )

@@ -15,7 +15,9 @@ from vigilbot.cli.options import config_file, installation, settings_of
 from vigilbot.errors import BadSettings
 
 if TYPE_CHECKING:
-    from vigilbot.doctor import Check, Premises
+    from collections.abc import Sequence
+
+    from vigilbot.doctor import Check, Premises, TriedModel
     from vigilbot.settings import Settings
 
 UNUSABLE = 2
@@ -81,11 +83,20 @@ def _premises(settings: Settings) -> Premises:
         look=lambda: inspect_ledger(ledger, known=newest),
         open_embedder=lambda: open_embedder(settings),
         make_engine=lambda embedder: engine_of(settings, embedder),
+        try_models=(lambda: _tried(settings)) if settings.engine.kind == "model" else None,
         generation=None
         if settings.retrieval.index == "exact"
         else lambda model: _generation(settings.data.dir, model=model),
         environ=os.environ,
     )
+
+
+async def _tried(settings: Settings) -> Sequence[TriedModel]:
+    from vigilbot.engine import open_models
+    from vigilbot.providers.clock import SystemClock
+
+    async with open_models(settings, clock=SystemClock()) as models:
+        return await models.try_each()
 
 
 async def _generation(folder: Path, *, model: str) -> str:

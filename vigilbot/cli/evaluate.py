@@ -60,7 +60,8 @@ def identify(
     settings = settings_of(config, data, **({"engine.kind": engine} if engine else {}))
     if cross_community and settings.engine.kind != "extractive":
         raise BadInput("--cross-community trains the extractive engine", remedy="Leave out one of the two")
-    writable(json_file, cache)
+    writable(json_file)
+    writable(cache)
     labelled = scoring.read(file)
     progress = TerminalProgress()
 
@@ -78,7 +79,7 @@ def identify(
                     labelled,
                     judge,
                     engine=judge.name,
-                    trained_on=shipped().fingerprints if judge.name == "extractive" else {},
+                    trained_on=shipped().fingerprints if judge.name == "extractive" else frozenset(),
                     progress=done,
                 )
 

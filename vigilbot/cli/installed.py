@@ -210,6 +210,9 @@ class Nobody:
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
         raise PlatformError("a command of an operator posts nothing")
 
+    async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
+        raise PlatformError("a command of an operator removes nothing")
+
 
 class NoModel:
     """An embedder for work that embeds nothing."""

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vigilbot.cli.files import writable, write
 from vigilbot.cli.options import A_PATH, settings_of
 from vigilbot.errors import BadInput
+
+if TYPE_CHECKING:
+    from vigilbot.evals.replay_report import ReplayReport
 
 
 @click.command()
@@ -83,7 +87,8 @@ def replay(
     from vigilbot.replay import replay as live
 
     settings = settings_of(config, None, **({"engine.kind": engine} if engine else {}))
-    writable(json_file, html_file, cache)
+    for file in (json_file, html_file, cache):
+        writable(file)
     read = read_export(export, channels=channels, limit=limit)
     known_gold = match_gold(read_gold(gold), read) if gold else None
     known_labels = match_labels(read_labels(labels), read) if labels else None
@@ -104,6 +109,12 @@ def replay(
     records = replace(done.records, warnings=(*done.records.warnings, *done.remarks))
     report = replay_report(records, gold=known_gold, labels=known_labels)
     print_report(report, Console())
+    _write(report, json_file=json_file, html_file=html_file)
+    if keep is not None:
+        click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
+
+
+def _write(report: ReplayReport, *, json_file: Path | None, html_file: Path | None) -> None:
     if html_file is not None:
         from vigilbot.evals.replay_html import replay_page
 
@@ -112,8 +123,6 @@ def replay(
     if json_file is not None:
         write(json_file, json.dumps(report.figures, indent=2, ensure_ascii=False) + "\n")
         click.echo(f"Figures: {json_file}")
-    if keep is not None:
-        click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from vigilbot.evals.replay_records import (
     KnowledgeCounts,
     KnownOn,
     Learned,
+    ModelUse,
 )
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import blob_vector, moment, names
@@ -90,6 +91,24 @@ async def growth(ledger: Ledger) -> tuple[KnownOn, ...]:
     days = sorted(day for day, by in change.items() if by)
     totals = accumulate(change[day] for day in days)
     return tuple(KnownOn(day=day, in_force=total) for day, total in zip(days, totals, strict=True))
+
+
+async def model_use(ledger: Ledger) -> ModelUse | None:
+    """Every request to a language model together; None when there was none."""
+    rows = await ledger.fetch("SELECT model, ms, tokens_in, tokens_out, cost, error FROM model_calls")
+    if not rows:
+        return None
+    good = [row for row in rows if not row["error"]]
+    priced = all(row["cost"] is not None for row in good)
+    return ModelUse(
+        models=tuple(sorted({row["model"] for row in rows})),
+        calls=len(rows),
+        failed=len(rows) - len(good),
+        input_tokens=sum(row["tokens_in"] for row in rows),
+        output_tokens=sum(row["tokens_out"] for row in rows),
+        dollars=sum(row["cost"] or 0.0 for row in rows) if priced else None,
+        ms=tuple(row["ms"] for row in good),
+    )
 
 
 async def questions(ledger: Ledger) -> tuple[Asked, ...]:

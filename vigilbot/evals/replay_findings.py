@@ -102,7 +102,7 @@ def headline(report: ReplayReport) -> Headline:
         else f"{len(judged):,} of its {cards} can be checked against what really helped"
     )
     return Headline(
-        said=f"{said}.", further=f"{checked}: {right:,} were right, {len(judged) - right:,} wrong."
+        said=f"{said}.", further=f"{checked}: {right:,} {_was(right)} right, {len(judged) - right:,} wrong."
     )
 
 
@@ -111,11 +111,13 @@ def _right(right: int, judged: int, *, all_of_them: bool) -> str:
     if judged == 1:
         return f"the one card that can be checked was {'right' if right else 'wrong'}"
     if judged < _FEW:
-        return (
-            f"{right:,} of the {judged:,} cards that can be checked {'was' if right == 1 else 'were'} right"
-        )
+        return f"{right:,} of the {judged:,} cards that can be checked {_was(right)} right"
     which = "its cards" if all_of_them else f"the {judged:,} cards that can be checked"
     return f"{right / judged:.0%} of {which} were right"
+
+
+def _was(n: int) -> str:
+    return "was" if n == 1 else "were"
 
 
 def roughly(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vigilbot.evals import replay_findings as findings
-from vigilbot.evals.metrics import wilson
+from vigilbot.evals.metrics import percentile, wilson
 from vigilbot.evals.replay_charts import (
     Bar,
     Chart,
@@ -26,6 +26,7 @@ from vigilbot.evals.replay_charts import (
     outcome_chart,
 )
 from vigilbot.evals.replay_findings import Channel
+from vigilbot.evals.replay_records import ReplayRecords
 from vigilbot.evals.replay_report import JudgedCard, ReplayReport
 from vigilbot.evals.replay_terminal import duration, remarks, terms
 from vigilbot.text import clean, shorten
@@ -104,9 +105,16 @@ def _view(report: ReplayReport) -> dict[str, Any]:
             for name, chart in _charts(report, channels).items()
         },
         "leads": findings.lead_classes(cards),
+        "call_ms": _call_ms(records),
         "remarks": remarks(report),
         "terms": terms(report.figures),
     }
+
+
+def _call_ms(records: ReplayRecords) -> tuple[float, float] | None:
+    ms = records.model_use.ms if records.model_use else ()
+    half, most = percentile(ms, 0.5), percentile(ms, 0.95)
+    return None if half is None or most is None else (half, most)
 
 
 def _version() -> str:

@@ -110,12 +110,19 @@ class KnownOn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelUse:
-    """What the language models were asked for. ``dollars`` None: no price is known for a model."""
+    """What language models were asked for. ``dollars`` None: a model's price is not known.
 
+    With replies kept from an earlier run, tokens, dollars and milliseconds are those of that run:
+    what the replay would have cost without them.
+    """
+
+    models: tuple[str, ...]
     calls: int
+    failed: int
     input_tokens: int
     output_tokens: int
-    dollars: float | None = None
+    dollars: float | None
+    ms: tuple[float, ...] = ()  # of the calls that did not fail
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

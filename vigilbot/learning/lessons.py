@@ -15,7 +15,7 @@ from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import moment
 from vigilbot.ports import Clock, Row, Statement
 
-_SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED, Outcome.WITHDRAWN)
+_SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED)
 
 
 class Lessons:
@@ -54,6 +54,22 @@ class Lessons:
             return
         origin = await self._origin(oncall)
         await self._answered.accept(feedback, answer=answer, question=question, origin=origin)
+
+    async def withdraw(self, feedback: Row) -> None:
+        """The card is gone, its question open again; what the human says instead is learned."""
+        now = self._clock.now()
+        answer = await self._ledger.runs.answer(feedback["answer"])
+        applied = Runs.feedback_applied(feedback["id"], at=now)
+        if answer is None:
+            await self._ledger.write(applied)
+            return
+        await self._ledger.write(
+            applied,
+            Runs.set_outcome(answer["id"], Outcome.WITHDRAWN, at=now, final=True),
+            Runs.withdrawn(answer["id"]),
+            Runs.change_question(answer["question"], state=QuestionState.OPEN.value),
+            Chats.learn_by(answer["oncall"], now + self.delay),
+        )
 
     async def learn(self, oncall: Row) -> datetime | None:
         """Reviews and extracts what is due; returns when the on-call next has something to teach, or None.
@@ -108,6 +124,8 @@ class Lessons:
         """One question: review what was answered, then learn what the human said instead."""
         if (answer is not None and answer["outcome"] in _SETTLED) or (shown and not settled):
             return
+        if answer is not None and answer["outcome"] == Outcome.WITHDRAWN:
+            answer, shown = None, False  # nobody stands by it; the human's own words are what is left
         if answer is not None and answer["text"] and settled:
             through = dialogue.messages[-1].at
             heard = any(

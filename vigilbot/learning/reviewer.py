@@ -160,7 +160,7 @@ def _unfounded(review: Review, dialogue: Dialogue) -> str:
     """Why a verdict may not be applied; "" when it may."""
     if set(review.message_ids) - {m.id for m in dialogue.messages}:
         return "it cites a message that is not there"
-    if review.verdict is Verdict.UPDATE and not _by_human(review, dialogue):
+    if review.verdict is not Verdict.KEEP and not _by_human(review, dialogue):
         return "it rests on no analyst's words"
     return ""
 

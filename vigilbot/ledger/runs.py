@@ -104,6 +104,13 @@ class Runs:
         return Statement(f"UPDATE deliveries SET {changes} WHERE key = :key", {**values, "key": key})
 
     @staticmethod
+    def withdrawn(answer_id: str) -> Statement:
+        """Whatever state its card is in, it is not sent any more."""
+        return Statement(
+            "UPDATE deliveries SET state = 'withdrawn' WHERE answer = :answer", {"answer": answer_id}
+        )
+
+    @staticmethod
     def accepted(answer_id: str, *, actor: str) -> Statement:
         """The first to accept stays the one the card names."""
         return Statement(

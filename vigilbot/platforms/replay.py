@@ -262,6 +262,9 @@ class ReplayPlatform:
             raise PlatformError(f"no card {ts} in {channel}")
         self._cards[channel, ts] = replace(posted, card=card)
 
+    async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
+        self._cards.pop((channel, ts), None)
+
     def _free(self, channel: str, now: datetime) -> str:
         micros = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         while (channel, ts := f"{micros // 10**6}.{micros % 10**6:06d}") in self._taken:

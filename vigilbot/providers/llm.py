@@ -11,7 +11,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
@@ -173,8 +173,9 @@ class LiteLlm:
         )
         if _unreached(error):
             return Failure(Why.NETWORK, f"{model}: cannot be reached: check the network and model.api_base")
+        forbidden = any(getattr(each, "status_code", 0) == 403 for each in _causes(error))
         for kinds, why, line in table:
-            if isinstance(error, kinds):
+            if isinstance(error, kinds) or (forbidden and why is Why.KEY):
                 return Failure(why, f"{model}: {line}")
         return Failure(Why.SERVER, f"{model}: the provider failed: {said}")
 
@@ -243,14 +244,19 @@ def _variable(model: str) -> str:
 
 def _unreached(error: BaseException) -> bool:
     """Whether no connection was made, or it broke: litellm calls that an internal error of the server."""
+    kinds = ("APIConnectionError", "ConnectError", "ClientConnectorError")
+    broke = any(type(each).__name__ in kinds for each in _causes(error))
+    return broke and "Expecting value" not in str(error)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, a few steps back."""
     seen: BaseException | None = error
     for _ in range(8):
         if seen is None:
-            return False
-        if type(seen).__name__ in ("APIConnectionError", "ConnectError", "ClientConnectorError"):
-            return "Expecting value" not in str(error)
+            return
+        yield seen
         seen = seen.__cause__ or seen.__context__
-    return False
 
 
 def _short(text: str) -> str:

@@ -23,7 +23,7 @@ from vigilbot.errors import ContextTooLong, ModelUnavailable
 from vigilbot.ports import Ask, Clock, ModelState, Shape
 from vigilbot.providers.breaker import Breaker, BreakerState
 from vigilbot.providers.llm import Failure, Reply, Request, Send, Why
-from vigilbot.usage import ModelCall, meter
+from vigilbot.usage import ModelCall, meter, metered
 
 log = logging.getLogger("vigilbot.models")
 
@@ -161,7 +161,8 @@ class OrderedModels:
             ready: bool
 
         ask = Ask(stage="doctor", instructions='Reply with the JSON object {"ready": true}.', data="Ready?")
-        return [await self._tiny(name, ask, Ready) for name in self._models]
+        with metered():
+            return [await self._tiny(name, ask, Ready) for name in self._models]
 
     async def _tiny(self, name: str, ask: Ask, shape: type[BaseModel]) -> Tried:
         began, before = time.perf_counter(), len(meter().calls)

@@ -5,11 +5,11 @@ what Python can catch. So a generation is used again only with the marker of a c
 unchanged since, and after a child process could read it; any other is deleted. What is in it can
 always be rebuilt (``vigilbot.stores.generational``).
 
-Measured at 384 dimensions on two busy cores: a query 1.3 ms at 10,000 vectors and 2 to 4 ms at
-100,000; with a filter over 2 of 20 spaces 10 and 60 ms; one upsert 6 to 7 ms; rebuilding 2 to 4
-and 77 to 99 s. A large ``sync_threshold`` (never writing the graph) survives more kills, but one
-upsert then took 65 ms at 10,000 and 890 ms at 100,000, and opening 42 s: a generation that is
-not trusted after a kill does not need it.
+Measured at 384 dimensions on two busy cores, at 10,000, 20,000 and 100,000 vectors: a query
+2.5, 3.7 and 2.3 ms; with a filter over 2 of 20 spaces 11, 19 and 66 ms; one upsert 8 to 20 ms;
+building 15, 41 and 252 s. A large ``sync_threshold`` (never writing the graph) survives more
+kills, but (with a smaller graph) one upsert took 65 ms at 10,000 and 890 ms at 100,000, and
+opening 42 s: a generation that is not trusted after a kill does not need it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _GRAPH: CreateHNSWConfiguration = {
 
 
 class ChromaIndex:
-    """``ports.VectorIndex`` on one generation; approximate (recall 1.00 at 10,000, 0.999 at 100,000).
+    """``ports.VectorIndex`` on one generation; approximate (recall of the best 20 measured as 1.000).
 
     ``content`` names what a generation holds (``ExactIndex.digest``). Every call runs in this
     index's one thread. After any failure the generation is not offered for reuse.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,38 +12,6 @@ from vigilbot.cards import Card
 from vigilbot.errors import LedgerError, PlatformError
 from vigilbot.platforms.replay import PostedCard, ReplayPlatform
 from vigilbot.ports import Clock, Database, Embedder, Row, Statement, Vector
-from vigilbot.stopwords import STOPWORDS
-from vigilbot.text import tokens
-
-_COMMON = frozenset(word for words in STOPWORDS.values() for word in words)
-
-
-class HashEmbedder:
-    """Bags of hashed words: texts that share words are alike, nothing else is. No model, no download."""
-
-    def __init__(self, *, dimensions: int = 256) -> None:
-        self._dimensions = dimensions
-
-    @property
-    def model(self) -> str:
-        return f"hash-{self._dimensions}"
-
-    @property
-    def dimensions(self) -> int:
-        return self._dimensions
-
-    async def embed(self, texts: Sequence[str]) -> Vector:
-        vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        for row, text in zip(vectors, texts, strict=True):
-            words = tokens(text)
-            for word in [w for w in words if w not in _COMMON] or words or [""]:
-                digest = zlib.crc32(word.encode("utf-8", "replace"))
-                row[digest % self._dimensions] += 1.0 if digest & 0x10000 else -1.0
-            length = float(np.linalg.norm(row))
-            row /= length or 1.0
-            if not length:  # words that cancel each other
-                row[0] = 1.0
-        return vectors
 
 
 class RememberingEmbedder:
@@ -106,6 +73,9 @@ class RecordingPlatform:
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
         await self._inner.update(tenant=tenant, channel=channel, ts=ts, card=card)
+
+    async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
+        await self._inner.remove(tenant=tenant, channel=channel, ts=ts)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,26 +99,24 @@ def too_long() -> Answered:
     )
 
 
-Player = Callable[[Asked], Answered]
+Player = Callable[[Asked], Awaitable[Answered]]
 
 
 class ScriptedModel:
     """Replies from a queue; when that is empty, ``player`` plays the model's part.
 
-    ``asked`` is the history of requests. A key other than ``key`` is refused, a model that is not in
-    ``models`` does not exist; both empty accept everything.
+    ``asked`` is the history of requests, ``url`` what goes into ``model.api_base``.
     """
 
-    def __init__(
-        self, *, player: Player | None = None, key: str = "", models: Sequence[str] = (), limit: int = 0
-    ) -> None:
+    def __init__(self, *, player: Player | None = None) -> None:
         self._player = player
-        self._key = key
-        self._models = frozenset(models)
-        self._limit = limit  # characters of a request from which its context is too long; 0: none
+        self._key = ""
+        self._models: frozenset[str] = frozenset()
+        self._limit = 0  # characters of a request above which its context is too long; 0: none
         self._queue: deque[Answered] = deque()
         self._always: Answered | None = None
         self._freed = asyncio.Event()
+        self._arrived = asyncio.Condition()
         self.asked: list[Asked] = []
         self.url = ""
 
@@ -134,15 +132,25 @@ class ScriptedModel:
         """Who plays the model's part from now on."""
         self._player = player
 
+    async def reached(self, count: int) -> None:
+        """Returns when so many requests have arrived."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.asked) >= count)
+
+    def insist(self, *, key: str = "", models: Sequence[str] = (), limit: int = 0) -> None:
+        """From now on: the only key, the models there are, the characters a request may have."""
+        self._key, self._models, self._limit = key, frozenset(models), limit
+
     def forget(self) -> None:
-        """An empty queue and an empty history: as at the start."""
+        """Nothing queued, nobody playing, everything accepted, an empty history."""
         self._queue.clear()
-        self._always = None
+        self._always = self._player = None
+        self._key, self._models, self._limit = "", frozenset(), 0
         self.asked.clear()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[ScriptedModel]:
-        """Serves on a free port of this machine; ``url`` is what goes into ``model.api_base``."""
+        """Serves on a free port of this machine."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/v1/chat/completions", self._complete)
         runner = web.AppRunner(app, shutdown_timeout=0.5)
@@ -157,7 +165,7 @@ class ScriptedModel:
             self._freed.set()
             await runner.cleanup()
 
-    def _reply(self, asked: Asked) -> Answered:
+    async def _reply(self, asked: Asked) -> Answered:
         if self._key and asked.key != self._key:
             return wrong_key()
         if self._models and asked.model not in self._models:
@@ -169,15 +177,17 @@ class ScriptedModel:
         if self._always is not None:
             return self._always
         if self._player is not None:
-            return self._player(asked)
+            return await self._player(asked)
         return Answered(status=500, text="the test's queue of replies is empty", code="empty_queue")
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(
             body=await request.json(), key=request.headers.get("Authorization", "").removeprefix("Bearer ")
         )
-        self.asked.append(asked)
-        reply = self._reply(asked)
+        async with self._arrived:
+            self.asked.append(asked)
+            self._arrived.notify_all()
+        reply = await self._reply(asked)
         if reply.hang:
             await self._freed.wait()
         body = reply.raw if reply.raw is not None else json.dumps(_body(asked, reply))

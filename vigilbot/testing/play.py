@@ -11,15 +11,20 @@ from vigilbot.app import engine_of
 from vigilbot.domain import EventKind
 from vigilbot.errors import VigilBotError
 from vigilbot.ports import Embedder, Engine
+from vigilbot.providers.embedder_hash import HashEmbedder
 from vigilbot.testing.checks import Checks, Mismatch
-from vigilbot.testing.doubles import HashEmbedder
 from vigilbot.testing.engines import CALLS, DirectedEngine, ScriptedEngine
 from vigilbot.testing.scenario import BadScenario, Scenario, Step, span
 from vigilbot.testing.world import MOMENT, World
 
 
-async def play(scenario: Scenario, *, folder: Path, embedder: Embedder | None = None) -> None:
-    """``embedder`` is the product's, needed by an extractive scenario. Raises Mismatch, BadScenario."""
+async def play(
+    scenario: Scenario, *, folder: Path, embedder: Embedder | None = None, engine: Engine | None = None
+) -> None:
+    """``embedder`` is the product's, needed by an extractive scenario; ``engine`` judges instead of its own.
+
+    Raises Mismatch, BadScenario.
+    """
     model = embedder if scenario.engine == "extractive" else HashEmbedder()
     if model is None:
         raise BadScenario("an extractive scenario needs the real embedder", place=scenario.path.name)
@@ -27,7 +32,7 @@ async def play(scenario: Scenario, *, folder: Path, embedder: Embedder | None = 
         settings=scenario.settings,
         folder=folder,
         embedder=model,
-        engine=DirectedEngine(_engine(scenario, model)),
+        engine=DirectedEngine(engine or _engine(scenario, model)),
         people=scenario.people,
         channels=scenario.channels,
         latency=scenario.latency,
@@ -60,7 +65,8 @@ class _Actor:
             "edit": self._edit,
             "delete": self._delete,
             "command": self._command,
-            "accept": self._accept,
+            "accept": self._click,
+            "withdraw": self._click,
             "redeliver": self._redeliver,
             "restart": self._restart,
             "meanwhile": self._meanwhile,
@@ -123,9 +129,11 @@ class _Actor:
         event = self._world.about(label, EventKind.COMMAND, step.options["by"], text=step.value)
         await self._world.life.event(event)
 
-    async def _accept(self, step: Step) -> None:
+    async def _click(self, step: Step) -> None:
         number = int(step.options.get("card", 0))
-        reply = await self._world.accept(step.value, on=step.options.get("on", "main"), number=number)
+        reply = await self._world.click(
+            step.kind, step.value, on=step.options.get("on", "main"), number=number
+        )
         self._checks.taken = reply.taken
         wanted = step.options.get("reply")
         if wanted is not None and str(wanted) not in reply.text:

@@ -31,6 +31,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "delete": (),
     "command": ("by", "on"),
     "accept": ("on", "card", "reply"),
+    "withdraw": ("on", "card", "reply"),
     "redeliver": ("times", "transport"),
     "restart": (),
     "meanwhile": (),  # one more key: who says what

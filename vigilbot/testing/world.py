@@ -259,8 +259,8 @@ class World:
         await self.parts.bot.ingest()
         return taken
 
-    async def accept(self, who: str, *, on: str = "main", number: int = 0) -> Reply:
-        """A click on the button of a card, the last one by default; its effect is applied.
+    async def click(self, action: str, who: str, *, on: str = "main", number: int = 0) -> Reply:
+        """A click (``accept`` or ``withdraw``) on the button of a card, the last one by default.
 
         The card may have lost its button meanwhile: people click on what their screen still shows.
         """
@@ -272,7 +272,9 @@ class World:
         clicked = self.event(
             EventKind.COMMAND, who, channel=known.channel, ts=card.ts, thread=card.thread, at=at
         )
-        reply = await self.parts.bot.accept(answer_id=value, clicked=clicked)
+        bot = self.parts.bot
+        act = bot.withdraw if action == "withdraw" else bot.accept
+        reply = await act(answer_id=value, clicked=clicked)
         await self.life.until(self.clock.now())
         return reply
 

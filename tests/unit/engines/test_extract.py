@@ -14,7 +14,7 @@ from tests.unit.engines.talk import asked, dialogue
 from vigilbot.domain import Extraction
 from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.engines.extractive.resolution import parse, shipped
-from vigilbot.testing.doubles import HashEmbedder
+from vigilbot.providers.embedder_hash import HashEmbedder
 
 ASKED = "Why does the nightly export fail with ERR-42?"
 

@@ -21,7 +21,7 @@ from vigilbot.domain import (
     Verdict,
 )
 from vigilbot.engines.extractive.review import Reviewer
-from vigilbot.testing.doubles import HashEmbedder
+from vigilbot.providers.embedder_hash import HashEmbedder
 
 ASKED = "Why does the nightly export fail with ERR-42?"
 KNOWN = "ERR-42 means that the export target is full. Clear the spool folder."

@@ -31,7 +31,7 @@ VERSION = "1"
 
 
 class ExtractiveEngine:
-    """``identify_threshold`` and ``refuse_below`` replace the trained ones; ``theta`` belongs to the model."""
+    """``identify_threshold`` and ``refuse_below`` replace the trained ones; ``theta`` is the model's."""
 
     name = "extractive"
 

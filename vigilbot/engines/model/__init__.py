@@ -7,6 +7,7 @@ retrieved, words of analysts. What does not hold is dropped, never mended by gue
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from vigilbot.domain import (
@@ -78,13 +79,13 @@ class ModelEngine:
 
     async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
         talk = self._material.talk(dialogue)
-        values = {"scope": scope or EVERYTHING, "newest": talk.names(newest)}
+        values = {"scope": scope or EVERYTHING, "newest": json.dumps(talk.named(m.id for m in newest))}
         said = await self._ask("identify", talk, lambda _: values, Identified)
         return identified(said, threshold=self._threshold)
 
     async def rewrite(self, dialogue: Dialogue, newest: Sequence[Message]) -> tuple[Question, ...]:
         talk = self._material.talk(dialogue)
-        values = {"newest": talk.names(newest)}
+        values = {"newest": json.dumps(talk.named(m.id for m in newest))}
         said = await self._ask("rewrite", talk, lambda _: values, Rewrites)
         return rewritten(said, talk, newest)
 
@@ -96,7 +97,7 @@ class ModelEngine:
 
         def values(tokens: int) -> dict[str, str]:
             return {
-                "question": material.text(question.text),
+                "question": material.question(question, talk),
                 "passages": material.passages(shown, tokens=int(tokens * _SENSES)),
             }
 
@@ -112,7 +113,7 @@ class ModelEngine:
 
         def values(tokens: int) -> dict[str, str]:
             return {
-                "question": material.text(question.text),
+                "question": material.question(question, talk),
                 "answer": material.text(answer.text),
                 "passages": material.passages(answer.passages, tokens=int(tokens * _SENSES)),
             }
@@ -122,7 +123,7 @@ class ModelEngine:
 
     async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
         talk = self._material.talk(dialogue)
-        values = {"question": self._material.text(question.text)}
+        values = {"question": self._material.question(question, talk)}
         said = await self._ask("extract", talk, lambda _: values, Resolutions)
         return extracted(said, talk, dialogue, question)
 

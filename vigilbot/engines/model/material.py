@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from vigilbot.domain import Dialogue, Image, Message, Passage
+from vigilbot.domain import Dialogue, Image, Message, Passage, Question
 from vigilbot.redact import Redact
 from vigilbot.text import clean
 
@@ -38,6 +38,11 @@ class Material:
     def text(self, text: str) -> str:
         """A text as a JSON string: one line, whatever stands in it."""
         return json.dumps(self._told(text), ensure_ascii=False)
+
+    def question(self, question: Question, talk: Talk) -> str:
+        """The question, and under which names the messages go that it was made of."""
+        row = {"text": self._told(question.text), "asked_in": talk.named(question.message_ids)}
+        return json.dumps(row, ensure_ascii=False)
 
     def passages(self, passages: Sequence[Passage], *, tokens: int) -> str:
         """Numbered from 1; the texts of each within its share of ``tokens``."""
@@ -84,8 +89,8 @@ class Talk:
                 authors[m.author] = f"{m.role.value} {counts[m.role.value]}"
         self._authors = authors
 
-    def names(self, messages: Iterable[Message]) -> str:
-        return json.dumps([self._names[m.id] for m in messages if m.id in self._names])
+    def named(self, ids: Iterable[str]) -> list[str]:
+        return [self._names[each] for each in ids if each in self._names]
 
     def message(self, name: str) -> Message | None:
         return self._by_name.get(name.strip())
