@@ -12,6 +12,7 @@ import click
 import pytest
 
 from vigilbot.domain import DeliveryState, Outcome, Result
+from vigilbot.evals import identify, replay_report
 from vigilbot.prompts import load_prompts
 from vigilbot.settings.documents import with_table, yaml_file
 
@@ -172,3 +173,8 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 def test_a_private_place_is_found(text: str) -> None:
     assert private(f"first\n{text}\n") == [text]
     assert private("see docs/work/x, a/tmp/b, https://www.apache.org/licenses/ and tmp_path / 'x'") == []
+
+
+def test_every_figure_of_the_json_is_explained() -> None:
+    named = [*replay_report.FIGURES, *identify.FIGURES]
+    assert missing(named, text_of(ROOT / "README.md")) == []

@@ -362,7 +362,10 @@ class Bot:
             taught = await self.ledger.entries.taught_since(oncall["id"], oncall["learn_at"])
             if taught:
                 await self._standing.wake(to_oncall(oncall), taught)
-        await self.ledger.write(Chats.timer_done(oncall["id"], "learn", was=oncall["learn_at"], then=later))
+        await self.ledger.write(
+            Chats.timer_done(oncall["id"], "learn", was=oncall["learn_at"], then=later),
+            *([Chats.change_oncall(oncall["id"], run_attempts=0)] if oncall["run_attempts"] else []),
+        )
 
     # -- what applies in a channel
 

@@ -151,10 +151,12 @@ def _mixed_case(word: str) -> bool:
 
 _FENCE = re.compile(r"```")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:e\.g|i\.e|etc|vs|mr|mrs|ms|dr|st|no|nr|bzw|z\.b|d\.h|ca|approx|resp|p\.ex|ej|sr|sra|cf|fig"
+    r"(?<![^\s(])(?:e\.g|i\.e|etc|vs|mr|mrs|ms|dr|st|no|nr|bzw|z\.b|d\.h|ca|approx|resp|p\.ex|ej|sr|sra|cf|fig"
     r"|[a-z])\.$",
     re.IGNORECASE,
 )
+_TRAILS = ("…", "...")
+_NEXT = re.compile(r"[ \t]{1,4}(\w)")  # on the same line
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+(?=\s)|[。！？｡]+[」』”’）]*+|\n+")
 
 
@@ -175,6 +177,8 @@ def _prose(block: str) -> Iterator[str]:
     for match in _END.finditer(block):
         end = match.end()
         if match[0].startswith(".") and _ABBREVIATION.search(block, max(start, end - 12), match.start() + 1):
+            continue
+        if match[0] in _TRAILS and (goes_on := _NEXT.match(block, end)) and goes_on[1].islower():
             continue
         if piece := block[start:end].strip():
             yield piece
@@ -328,7 +332,11 @@ def language(text: str) -> str:
 def _by_stop_words(sample: str) -> str:
     words = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
     scores = sorted(
-        ((sum(min(words[w], 3) for w in known if w in words), name) for name, known in STOPWORDS.items()),
+        (
+            # A single letter is a word in many languages: two of them tell as much as one word.
+            (sum(min(words[w], 3) * (1.0 if len(w) > 1 else 0.5) for w in known if w in words), name)
+            for name, known in STOPWORDS.items()
+        ),
         reverse=True,
     )
     (best, name), (second, _) = scores[0], scores[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,8 @@ async def test_a_sound_installation(tmp_path: Path) -> None:
     found = await checks(premises(tmp_path))
     assert {name: check.status for name, check in found.items()} == dict.fromkeys(found, OK)
     assert list(found) == [
-        "prompts", "data folder", "ledger", "embedding model", "vectors", "index", "engine", "network",
+        "prompts", "data folder", "ledger", "embedding model", "vectors", "index", "engine",
+        "language model", "network",
     ]  # fmt: skip
     assert "1 entries in force; nobody uses it" in found["ledger"].found
     assert "256 dimensions" in found["embedding model"].found
@@ -136,6 +137,7 @@ async def test_everything_is_checked_whatever_fails(tmp_path: Path) -> None:
         "vectors": WARNING,
         "index": OK,
         "engine": WARNING,
+        "language model": OK,
         "network": WARNING,
     }
     assert all(check.remedy for check in found.values() if check.status is not OK)
@@ -309,3 +311,34 @@ async def test_a_generation_on_disk(tmp_path: Path) -> None:
     assert "other vectors" in generation_state(index, content=content)
     (index / "clean.json").write_text(f'{{"content": "{content}", "generation": "generation-1"}}')
     assert "another version" in generation_state(index, content=content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    model: str
+    error: str = ""
+    ms: float = 812.0
+    tokens: int = 25
+    cost: float | None = None
+
+
+@pytest.mark.parametrize(
+    ("tried", "status", "found"),
+    [
+        ([Tried(model="a", cost=0.00001)], OK, "a answered in 812 ms (25 tokens, $0.000010)"),
+        ([Tried(model="a"), Tried(model="b", error="b: no key")], WARNING, "price unknown); b: no key"),
+        (
+            [Tried(model="a", error="a: no key"), Tried(model="b", error="b: gone")],
+            FAILED,
+            "a: no key; b: gone",
+        ),
+    ],
+)
+async def test_each_model_is_tried(tried: list[Tried], status: Status, found: str, tmp_path: Path) -> None:
+    async def models() -> list[Tried]:
+        return tried
+
+    made = await checks(premises(tmp_path, try_models=models))
+    assert made["language model"].status is status
+    assert found in made["language model"].found
+    assert "stands in while no model answers: " in made["engine"].found

@@ -206,3 +206,17 @@ def test_any_text_is_read_without_an_error(said: str) -> None:
     assert text.clean(text.clean(said)) == text.clean(said)
     text.plain(said).encode("utf-8")
     assert all(s.strip() for s in text.sentences(said))
+
+
+def test_an_abbreviation_opens_a_line_and_an_ellipsis_goes_on() -> None:
+    assert sentences("try again\nE.g. with another key") == ["try again", "E.g. with another key"]
+    assert sentences("not that hard to just… write it. Wait... What") == [
+        "not that hard to just… write it.",
+        "Wait...",
+        "What",
+    ]
+
+
+def test_words_of_one_letter_tell_no_language() -> None:
+    assert language("Esqueci a senha de outro usuário") == ""
+    assert language("My parcel is lost") == "en"

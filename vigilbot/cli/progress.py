@@ -41,6 +41,7 @@ def _lines(title: str, total: int) -> Callable[[int], None]:
         if now - last >= EVERY and done:
             last = now
             left = (now - began) / done * (total - done)
-            sys.stderr.write(f"{title}: {done} of {total}, about {left:.0f} s left\n")
+            told = f", about {left:.0f} s left" if 50 * done >= total else ""  # sooner it is a guess
+            sys.stderr.write(f"{title}: {done} of {total}{told}\n")
 
     return step

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
@@ -24,6 +24,9 @@ ENVIRONMENT: Mapping[str, str] = {
     "LITELLM_MODE": "PRODUCTION",  # no .env file of the current folder is read
     "LITELLM_LOG": "ERROR",
 }
+
+
+PREPARING = 0.2  # seconds after which a request is on its way
 
 
 class Why(StrEnum):
@@ -87,6 +90,7 @@ class LiteLlm:
         self._library = library
         self._api_bases = api_bases
         self._seconds = seconds
+        self._leaving: set[asyncio.Task[Any]] = set()  # no longer waited for, not yet ended
 
     def check(self, model: str) -> None:
         """Raises BadSettings for a name without a known provider, or one whose key is not there."""
@@ -115,30 +119,57 @@ class LiteLlm:
 
     async def send(self, request: Request) -> Reply:
         began = time.perf_counter()
-        base = self._base(request.model)
+        asking = asyncio.ensure_future(self._complete(request))
         try:
-            response = await self._library.acompletion(
-                model=request.model,
-                messages=list(request.messages),
-                response_format=_format(request),
-                max_tokens=request.max_tokens,
-                temperature=0,
-                drop_params=True,
-                num_retries=0,
-                max_retries=0,
-                timeout=self._seconds,
-                **({"api_base": base} if base else {}),
-                **({"api_key": "none"} if base and self._keyless(request.model) else {}),
-            )
+            response = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            self._leave(asking)
+            raise
         except Exception as error:  # whatever a provider's client raises comes through litellm
             raise self._failure(request.model, error) from error
         return _reply(request.model, response, (time.perf_counter() - began) * 1000)
 
+    def _complete(self, request: Request) -> Coroutine[Any, Any, Any]:
+        base = self._base(request.model)
+        asking: Coroutine[Any, Any, Any] = self._library.acompletion(
+            model=request.model,
+            messages=list(request.messages),
+            response_format=_format(request),
+            max_tokens=request.max_tokens,
+            temperature=0,
+            drop_params=True,
+            num_retries=0,
+            max_retries=0,
+            timeout=self._seconds,
+            **({"api_base": base} if base else {}),
+            **({"api_key": "none"} if base and self._keyless(request.model) else {}),
+        )
+        return asking
+
+    def _leave(self, asking: asyncio.Task[Any]) -> None:
+        """Ends a request nobody waits for, a little later: litellm prepares requests in a thread first,
+        and one that is cancelled there leaves a coroutine behind that nobody awaits."""
+        self._leaving.add(asking)
+        timer = asyncio.get_running_loop().call_later(PREPARING, asking.cancel)
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            timer.cancel()
+            self._leaving.discard(task)
+            if not task.cancelled():
+                task.exception()  # nobody is interested any more
+
+        asking.add_done_callback(ended)
+
     async def close(self) -> None:
+        """Ends what is left and closes all connections, those of others in this process included: they
+        open new ones when they need them."""
         from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=2 * PREPARING)
         await GLOBAL_LOGGING_WORKER.stop()
         await self._library.close_litellm_async_clients()
+        self._library.in_memory_llm_clients_cache.flush_cache()
 
     def _base(self, model: str) -> str:
         return self._api_bases.get(model) or self._api_bases.get("*", "")

@@ -371,7 +371,7 @@ def _strict(node: Any) -> Any:
         return [_strict(item) for item in node]
     if not isinstance(node, dict):
         return node
-    drop = ("title", "default", "minimum", "maximum", "maxLength", "minLength", "maxItems")
+    drop = ("title", "description", "default", "minimum", "maximum", "maxLength", "minLength", "maxItems")
     kept = {key: _strict(value) for key, value in node.items() if key not in drop or isinstance(value, dict)}
     if node.get("type") == "object":
         kept |= {"additionalProperties": False, "required": list(node.get("properties", {}))}

@@ -1,4 +1,7 @@
-"""A model server for tests: speaks the OpenAI chat API on loopback, and misbehaves on demand."""
+"""A model server for tests: speaks OpenAI's chat API on loopback, and misbehaves on demand.
+
+It also answers where Azure, Anthropic and Ollama would, in their forms, as far as a chat needs them.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ class Asked:
 
     body: Mapping[str, Any]
     key: str  # what stood behind "Bearer"
+
+    path: str = ""
 
     @property
     def model(self) -> str:
@@ -148,11 +153,17 @@ class ScriptedModel:
         self._key, self._models, self._limit = "", frozenset(), 0
         self.asked.clear()
 
+    @property
+    def root(self) -> str:
+        """The address without ``/v1``, for providers whose API does not begin with it."""
+        return self.url.removesuffix("/v1")
+
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[ScriptedModel]:
         """Serves on a free port of this machine."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_post("/v1/chat/completions", self._complete)
+        for path in ("/v1/chat/completions", "/openai/deployments/{name}/chat/completions", *_DIALECTS):
+            app.router.add_post(path, self._complete)
         runner = web.AppRunner(app, shutdown_timeout=0.5)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -182,7 +193,9 @@ class ScriptedModel:
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(
-            body=await request.json(), key=request.headers.get("Authorization", "").removeprefix("Bearer ")
+            body=await request.json(),
+            key=request.headers.get("Authorization", "").removeprefix("Bearer "),
+            path=request.path,
         )
         async with self._arrived:
             self.asked.append(asked)
@@ -190,7 +203,8 @@ class ScriptedModel:
         reply = await self._reply(asked)
         if reply.hang:
             await self._freed.wait()
-        body = reply.raw if reply.raw is not None else json.dumps(_body(asked, reply))
+        form = _DIALECTS.get(asked.path, _body) if reply.status == 200 else _body
+        body = reply.raw if reply.raw is not None else json.dumps(form(asked, reply))
         if reply.drip:
             return await self._drip(request, body)
         return web.Response(
@@ -227,3 +241,33 @@ def _body(asked: Asked, reply: Answered) -> dict[str, Any]:
         "choices": [choice] * reply.choices,
         "usage": {"prompt_tokens": spent, "completion_tokens": made, "total_tokens": spent + made},
     }
+
+
+def _anthropic(asked: Asked, reply: Answered) -> dict[str, Any]:
+    return {
+        "id": "msg",
+        "type": "message",
+        "role": "assistant",
+        "model": asked.model,
+        "content": [{"type": "text", "text": reply.text}],
+        "stop_reason": "max_tokens" if reply.finish == "length" else "end_turn",
+        "usage": {"input_tokens": len(asked.text) // 4 + 1, "output_tokens": len(reply.text) // 4 + 1},
+    }
+
+
+def _ollama(asked: Asked, reply: Answered) -> dict[str, Any]:
+    return {
+        "model": asked.model,
+        "created_at": "2026-01-01T00:00:00Z",
+        "message": {"role": "assistant", "content": reply.text},
+        "done": True,
+        "done_reason": reply.finish,
+        "prompt_eval_count": len(asked.text) // 4 + 1,
+        "eval_count": len(reply.text) // 4 + 1,
+    }
+
+
+_DIALECTS: Mapping[str, Callable[[Asked, Answered], dict[str, Any]]] = {
+    "/v1/messages": _anthropic,
+    "/api/chat": _ollama,
+}

@@ -1,5 +1,7 @@
 """The model engine over HTTP: what is sent, and what of a reply is believed."""
 
+# ruff: noqa: RUF001 - question marks of several scripts
+
 from __future__ import annotations
 
 import json
@@ -242,9 +244,12 @@ async def test_foreign_citations_are_dropped(
         (card("Set workers to 1 [3].", [3, -1, 0]), "cites no passage"),
         (card("Set workers to 1 [1], see https://evil.example/x", [1]), "address that no cited passage has"),
         (card("Write to [REDACTED:email] about the workers [1]", [1]), "may not be told"),
-        (card("Bananas ripen faster beside apples in paper bags overnight [1]", [1]), "something else"),
-        (card("Which version do you run? [1]", [1]), "cites no passage"),
-        (card("你能告诉我版本吗？", [1]), "cites no passage|refused"),
+        (
+            card("The bananas will ripen faster if they are kept beside the apples in a bag [1]", [1]),
+            "something else",
+        ),
+        (card("Which version do you run? [1]", [1]), "asks instead"),
+        (card("你能告诉我版本吗？", [1]), "asks instead"),
     ],
 )
 async def test_refusals(
@@ -254,7 +259,7 @@ async def test_refusals(
     found = await engine.answer(TALK, QUESTION, PASSAGES)
     assert found.refused
     assert (found.text, found.confidence) == ("", 0.0)
-    assert any(each in found.reason for each in reason.split("|"))
+    assert reason in found.reason
 
 
 @pytest.mark.parametrize(

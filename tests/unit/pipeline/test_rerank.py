@@ -82,7 +82,7 @@ async def test_nothing_stays_nothing(reranker: EvidenceReranker) -> None:
 
 async def test_voices_for_one_document_outvote_a_slightly_nearer_one(reranker: EvidenceReranker) -> None:
     many = [passage(n, f"locked out {n}", "use the reset page", RESET, dense=0.35) for n in range(4)]
-    near = passage(9, "charged twice", "see billing", BILLING, dense=0.45)
+    near = passage(9, "charged twice", "see billing", BILLING, dense=0.55)
     assert await first_url(reranker, "what now", [near, *many]) == canonical_url(RESET)
     assert await first_url(reranker, "what now", [near, many[0]]) == canonical_url(BILLING)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from vigilbot.conflicts import conflict
 from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
 from vigilbot.engines.extractive.confidence import Confidence, evidence, features, shipped
-from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general
+from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
 from vigilbot.sameness import differs
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 
@@ -160,7 +160,7 @@ def _text(answer: str, asked: str, passage: Passage) -> str:
     if said < LEAST or (url and links(answer) and not linked):
         return ""
     apart = passage.entry.precondition or any("```" in s for s in kept)  # branches, or code
-    body = ("\n" if apart else " ").join(kept)
+    body = "\n".join(kept) if apart else joined(kept)
     if len(body) > 2 * SHOWN:
         body = shorten(body, 2 * SHOWN)
     return cited(body, url, "[1]")

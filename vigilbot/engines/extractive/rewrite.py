@@ -178,10 +178,11 @@ def _ungreeted(text: str) -> str:
     if not match or len(folded) != len(text[:60]):
         return text
     rest = text[match.end() :]
-    head, comma, tail = rest.partition(",")
+    comma = re.search("[,،，、]", rest)
+    head, tail = (rest[: comma.start()], rest[comma.end() :]) if comma else (rest, "")
     if comma and len(head.split()) <= 2 and tail.strip():
         return tail.strip()
-    return rest.lstrip(" ,!.:-–—") or text
+    return rest.lstrip(" ,!.:-–—，、،。！") or text
 
 
 def _last_resort(message: Message) -> list[_Piece]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vigilbot import replies
 from vigilbot.domain import Message
-from vigilbot.engines.extractive.wording import general
+from vigilbot.engines.extractive.wording import general, joined
 from vigilbot.phrases import Phrase, pattern
 from vigilbot.text import clean, fold, links, sentences
 
@@ -25,7 +25,7 @@ def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
     for message in messages:
         text = _MENTION.sub(" ", clean(message.text[:_READ]))
         kept = _with_links(general(text) or _light(text), text)
-        piece = _without_name("\n".join(kept) if "```" in text else " ".join(kept), customer)
+        piece = _without_name("\n".join(kept) if "```" in text else joined(kept), customer)
         if piece and piece not in parts:
             parts.append(piece)
     answer = "\n".join(parts).strip()

@@ -12,7 +12,10 @@ import re
 from collections.abc import Sequence
 
 from vigilbot.engines.extractive.cues import Cue, fold, phrases, words
+from vigilbot.phrases import Phrase
+from vigilbot.phrases import pattern as set_phrases
 from vigilbot.text import canonical_url, clean, links, sentences, tokens
+from vigilbot.text import fold as plain_fold
 
 READ = 6000  # characters of an answer that are read
 SHOWN = 700  # characters of an answer that are shown, links aside
@@ -23,14 +26,19 @@ _MENTION = re.compile(r"(?<![\w/.])@[\w.-]{1,80}[,:]?")
 _SIGNATURE = re.compile(
     r"\s*(?:\^\s?\w{1,20}(?:\s\w\.?)?|(?:(?<=[\s.!?)])[-–—~*]\s?[A-Z]\w{1,15}(?:\s[A-Z]\.?)?))\s*$"
 )
-_NAME = r"[^\W\d_a-z][\w'’.-]{0,20}"
-_ADDRESSED = re.compile(rf"\s*(?:there|all|folks|everyone|team)?(?:\s?{_NAME}){{0,3}}\s*[,.!:–—-]+\s*")
+_STOPS = ",.!:;–—，、،。！：-"
+_ADDRESSED = re.compile(rf"\s*((?:[^\s{_STOPS}]{{1,24}}\s?){{0,4}})[{_STOPS}]+\s*")
+_WISHED = re.compile(r"((?:\s[a-z]{1,8}){1,3})\s?!+\s+(?=\S)")  # "Greetings for the day! ..."
+_EVERYBODY = frozenset({"there", "all", "folks", "everyone", "everybody", "team", "again"})
+_HONORIFIC = re.compile(r"\s?(?:\S{1,16}\s)?\S{0,16}?(?:様|さま|さん|님|씨|先生|女士)\s?[、,，。:：]\s*")
+_GREETINGS = 3  # greetings and addresses one after another, at most
 _PREAMBLE = re.compile(
     r"(?:thanks|thank you|thx|sorry|apologies|danke|merci|gracias|obrigad[oa]|grazie|bedankt)\b"
     r"[^.!?–—,:\n]{0,80}"
     r"(?:\s[–—-]\s|[–—])",
     re.IGNORECASE,
 )
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")  # scripts in which no space ends a name
 _QUESTION = re.compile(r"[?？؟;՞]\W*$")
 # Questions back are asked without a question mark too.
 _ASKS_BACK = re.compile(
@@ -41,6 +49,11 @@ _ASKS_BACK = re.compile(
 )
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32}){1,4}|\[e-?mail\]", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"(?<!\w)\d(?:[ -]?\d){11,24}(?!\w)")
+
+
+_LINKED = re.compile(r"https?://\S+")
+# What makes of a link's text the beginning of a longer link.
+_LONGER = r"(?![^\s<>|\"`()\[\]{}\u3000-\u303f\uff00-\uffef]{0,300}[\w/])"
 
 
 def _any(*phrases: str) -> re.Pattern[str]:
@@ -71,12 +84,19 @@ _ONE_OFF = _any(
     r"|look(?:ing)? into|in touch|follow(?:ing)? up|reach(?:ing)? out|investigat\w+"
     r"|check (?:it|this|with|on|your)|let you know|contact you|share|pass|forward"
     r"|take a (?:closer )?look|assist)\b",
+    r"let me (?:see|check|look|find out|try|dig|ask|get back)\b",
     r"your (?:case|ticket) (?:has|is|was)\b",
     r"(?:i'm|i am|we're|we are) (?:\w{1,12} )?(?:looking|checking|investigating|waiting)"
     r" (?:into|on|with|for)\b",
     r"wir (?:haben|melden|prufen)\b|ich (?:schaue|melde|prufe)\b",
     r"nous (?:avons|allons) (?:rembourse|verifi|reven)",
 )
+# An offer of help with nothing but a link behind it: the link is all that helps.
+_OFFER = re.compile(
+    r"(?:(?:we|i)(?:'d| would|'re| are|'m| am)? (?:also |always )?)?(?:love|like|happy|glad|want|here) to "
+    r"(?:help|assist|take a (?:closer )?look|look into|get (?:this|that|it))\b"
+)
+_LEADS = _any(r"at|via|visit|see|go|check|follow|click|us(?:e|ing)|read|through|with|on|open|fill|here")
 _COURTESY = _any(
     r"(?:hope|hoping) (?:this|that|it) (?:helps?|clarif\w+|works)\b",
     r"(?:happy|glad|here|love|like|willing|pleased) to (?:help|assist)\b",
@@ -99,7 +119,17 @@ def general(answer: str) -> list[str]:
     """The sentences of an answer that help anyone, in order, links still in them."""
     text = _MENTION.sub(" ", _PART.sub(" ", clean(answer[:READ])))
     text = _without_greeting(_SIGNATURE.sub("", text.strip()).strip())
-    return [piece for piece in (_trimmed(s) for s in sentences(text)) if piece and _serves(piece)]
+    return [_offered(piece) for piece in (_trimmed(s) for s in sentences(text)) if piece and _serves(piece)]
+
+
+def _offered(sentence: str) -> str:
+    """Of "We'd love to take a look" with a link behind it, the link."""
+    found = links(sentence)
+    if not found or "```" in sentence:
+        return sentence
+    said = fold(_LINKED.sub(" ", sentence).replace("’", "'")).strip()
+    offer = _OFFER.match(said)
+    return " ".join(found) if offer and not _LEADS.search(said, offer.end()) else sentence
 
 
 def _trimmed(sentence: str) -> str:
@@ -109,15 +139,47 @@ def _trimmed(sentence: str) -> str:
 
 def _without_greeting(text: str) -> str:
     """The text without "Hello Ann," at its start; without a name only when the greeting stands alone."""
+    for _ in range(_GREETINGS):
+        if title := _HONORIFIC.match(text):
+            text = text[title.end() :]
+            continue
+        end = _greeting(text)
+        if not end:
+            break
+        rest = text[end:]
+        addressed = _ADDRESSED.match(rest)
+        if titled := _HONORIFIC.match(rest):
+            text = rest[titled.end() :]
+        elif addressed and _is_address(addressed[1].split()):
+            text = rest[addressed.end() :]
+        elif wished := _WISHED.match(rest):
+            text = rest[wished.end() :]
+        else:
+            text = rest.lstrip(" ,.!:，、،。！")
+    return text
+
+
+def _greeting(text: str) -> int:
+    """Where the greeting at the start of a text ends; 0 for none."""
     head = words(fold(text[:80]))
     known = phrases().spaced[Cue.GREETS]
-    length = next((n for n in (3, 2, 1) if len(head) >= n and " ".join(head[:n]) in known), 0)
-    if not length:
-        return text
-    match = re.match(rf"(?:\W*\w+){{{length}}}", text)
-    rest = text[match.end() :] if match else text
-    addressed = _ADDRESSED.match(rest)
-    return rest[addressed.end() :] if addressed else rest.lstrip(" ,.!:")
+    if length := next((n for n in (3, 2, 1) if len(head) >= n and " ".join(head[:n]) in known), 0):
+        match = re.match(rf"(?:\W*\w+){{{length}}}", text)
+        return match.end() if match else 0
+    folded = plain_fold(text[:60])
+    if len(folded) != len(text[:60]):
+        return 0
+    unspaced = set_phrases(Phrase.GREETING).match(folded)
+    return unspaced.end() if unspaced and not folded[: unspaced.end()].isascii() else 0
+
+
+def _is_address(said: Sequence[str]) -> bool:
+    """Whether words between a greeting and a comma name somebody: capitals, or one word without case."""
+    small = [word for word in said if word not in _EVERYBODY and not word[0].isupper()]
+    if not small:
+        return True
+    alone = small[0]
+    return len(said) == 1 and not alone[0].islower() and not _UNSPACED.search(alone)
 
 
 def _serves(sentence: str) -> bool:
@@ -125,7 +187,7 @@ def _serves(sentence: str) -> bool:
     if "```" in sentence:
         return True
     linked = bool(links(sentence))
-    folded = fold(re.sub(r"https?://\S+", " ", sentence).replace("’", "'")).strip()
+    folded = fold(_LINKED.sub(" ", sentence).replace("’", "'")).strip()
     if (
         _QUESTION.search(sentence)
         or _ASKS_BACK.match(folded)
@@ -138,6 +200,8 @@ def _serves(sentence: str) -> bool:
     if linked:
         return True
     if _ASKS_DATA.search(folded) or _ONE_OFF.search(folded) or _DEICTIC.match(folded):
+        return False
+    if (offer := _OFFER.match(folded)) and not _LEADS.search(folded, offer.end()):
         return False
     return (len(tokens(folded)) >= _FEWEST or folded.endswith(":")) and not _COURTESY.search(folded)
 
@@ -162,12 +226,24 @@ def chosen(found: Sequence[str], asked: str) -> list[str]:
     return [found[i] for i in sorted(kept)]
 
 
+def joined(found: Sequence[str]) -> str:
+    """Sentences as one text: on a new line after what no punctuation ends, close after a full stop of
+    a script without spaces."""
+    parts: list[str] = []
+    for sentence in found:
+        if parts:
+            last = parts[-1].rstrip(")]\"'”’»")[-1:]
+            parts.append("" if last in "。！？｡" else " " if last in ".!?…:;,،؟।" else "\n")
+        parts.append(sentence)
+    return "".join(parts)
+
+
 def cited(text: str, url: str, marker: str) -> str:
     """The text with the citation's address replaced by its marker, or the marker at its end."""
     wanted = canonical_url(url) if url else ""
     placed = False
     for link in links(text):
         if wanted and canonical_url(link) == wanted:
-            text = text.replace(f"({link})", marker).replace(link, marker)
+            text = re.sub(re.escape(link) + _LONGER, lambda _: marker, text.replace(f"({link})", marker))
             placed = True
     return text.replace(f"{marker} .", f"{marker}.") if placed else f"{text} {marker}"

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from vigilbot.domain import Answer, Dialogue, Passage, Question
 from vigilbot.engines.model.grounding import copied, foreign_links, shared, tells_secrets
 from vigilbot.engines.model.shapes import Answered
-from vigilbot.text import clean, shorten
+from vigilbot.text import clean, shorten, tokens
 
 POST = 0.6
 """The confidence from which a card is worth showing to everyone."""
@@ -48,6 +48,8 @@ def answered(said: Answered, dialogue: Dialogue, question: Question, passages: S
     if not said.answer.strip():
         return refusal(said.reason or "the model refused", features={"stated": said.confidence})
     text = without_questions(clean(said.answer))
+    if not tokens(_MARKER.sub("", text)):
+        return refusal("the model asks instead of answering", features={"stated": said.confidence})
     text, cited = _cited(text, said.citations, passages)
     if not cited:
         return refusal("the answer cites no passage", features={"stated": said.confidence})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from vigilbot.domain import Dialogue, Image, Message, Passage, Question
 from vigilbot.redact import Redact
@@ -21,6 +22,8 @@ IMAGES = 4  # the newest are sent
 _PART = 0.25  # of the dialogue's budget, for one message
 _LAST = 0.5  # for the last one
 _LONGEST = 200_000  # characters of one text that are looked at
+_SHORT = 4000  # characters of a text that is kept redacted
+_KEPT = 2048  # such texts
 
 
 def size(text: str) -> int:
@@ -34,6 +37,8 @@ class Material:
 
     def __init__(self, redact: Redact) -> None:
         self._redact = redact
+        # One run reads the same messages three times, the next run most of them again.
+        self._kept = lru_cache(maxsize=_KEPT)(self._tell)
 
     def text(self, text: str) -> str:
         """A text as a JSON string: one line, whatever stands in it."""
@@ -66,6 +71,9 @@ class Material:
         return _lines(rows)
 
     def _told(self, text: str) -> str:
+        return self._kept(text) if len(text) <= _SHORT else self._tell(text)
+
+    def _tell(self, text: str) -> str:
         return self._redact(clean(text[:_LONGEST]))
 
     def talk(self, dialogue: Dialogue) -> Talk:
