@@ -42,13 +42,13 @@ demo: install ## play an on-call written for the project through the real bot
 	@$(VENV)/bin/vigilbot demo --headless
 
 test: install ## run all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: install ## format, lint, types, then all tests (architecture and documents included)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy vigilbot
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 format: install ## put the code into the project's format and mend what the linter can
 	@$(PY) -m ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import click
 
 from vigilbot.errors import BadInput, VigilBotError
 
+TERMINATED = 128  # and the signal's number: what a shell reports of a program that was told to end
 INTERRUPTED = 130  # what a shell reports of a program that was stopped with Ctrl-C
 
 
@@ -90,9 +92,21 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except VigilBotError as error:
             raise Complaint(error) from error
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Complaint(_misuse(error)) from error
         except KeyboardInterrupt:
             click.echo("vigilbot: stopped", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _misuse(error: click.UsageError) -> VigilBotError:
+    """What click says in four lines, in one."""
+    command = error.ctx.command_path if error.ctx else "vigilbot"
+    problem = error.format_message().rstrip(".")
+    place = command.partition(" ")[2]  # the complaint begins with the program's name
+    return BadInput(problem, place=place, remedy=f"See `{command} --help`")
 
 
 def _one_line(text: str) -> str:
@@ -135,7 +149,14 @@ def root() -> None:
     """
 
 
+def _end(number: int, _: object) -> None:
+    raise SystemExit(TERMINATED + number)
+
+
 def main() -> None:
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(name) is signal.SIG_DFL:  # nohup ignores SIGHUP, and that stands
+            signal.signal(name, _end)  # the end unwinds: nothing half-written stays behind
     # Many small products: two threads on a busy machine take ten times as long as one. Read once, by numpy.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):

@@ -20,7 +20,9 @@ from vigilbot.domain import Gate as Start
 from vigilbot.engine import engine_of as engine_of
 from vigilbot.engine import open_engine as open_engine
 from vigilbot.engine import theta_of as theta_of
+from vigilbot.holds import Holds
 from vigilbot.knowledge import Knowledge
+from vigilbot.learning.agreement import Comparison
 from vigilbot.learning.answered import Answered
 from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.lessons import Lessons
@@ -35,7 +37,7 @@ from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.pipeline.retrieve import Retriever
 from vigilbot.ports import Clock, Embedder, Engine, Platform, Row, VectorIndex
-from vigilbot.replies import acknowledges, confirms
+from vigilbot.replies import acknowledges, confirms, goes_on
 from vigilbot.roles import Roles, Roster
 from vigilbot.settings import Settings
 from vigilbot.stores.migrations import bundled
@@ -238,14 +240,13 @@ class _Wiring:
                 gate=self.start,
                 grace=timedelta(seconds=known.grace),
                 burst=timedelta(seconds=known.burst),
-                ack_hold=timedelta(seconds=known.ack_hold),
                 inactivity=timedelta(seconds=known.inactivity),
                 reopen=timedelta(seconds=known.reopen),
                 learn_delay=timedelta(seconds=self.settings.learn.delay),
                 close_reactions=frozenset(known.close_reactions),
             ),
             space_of=lambda event: space_of(event, everywhere=everywhere),
-            acknowledges=acknowledges,
+            holds=Holds(span=timedelta(seconds=known.ack_hold), acknowledges=acknowledges, goes_on=goes_on),
             confirms=confirms,
         )
 
@@ -304,6 +305,7 @@ class _Wiring:
                 clock=self.clock,
                 attempts=known.review.attempts,
             ),
+            comparison=Comparison(embedder=self.embedder, theta=theta_of(known, self.embedder)),
             hindsight=Hindsight(engine=self.engine, ledger=self.ledger, scoped=bool(known.scope.statement)),
             clock=self.clock,
             delay=timedelta(seconds=known.learn.delay),

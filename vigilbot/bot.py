@@ -7,21 +7,21 @@ reply would wait behind a running pipeline and the re-check at sending could nev
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vigilbot.autonomy.gate import Gate
+from vigilbot.clicks import Clicks
 from vigilbot.delivery import Delivery
 from vigilbot.domain import (
     Event,
     Message,
     Mode,
     OnCallState,
-    Outcome,
     QuestionState,
-    Role,
 )
 from vigilbot.errors import EngineError, LedgerError
 from vigilbot.knowledge import Knowledge
@@ -29,7 +29,7 @@ from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import moment, stamp, to_oncall, to_question, unpack_event
-from vigilbot.oncalls import OnCalls, closing, unread
+from vigilbot.oncalls import INACTIVITY, OnCalls, closing, unread
 from vigilbot.pipeline import Pipeline, Place, Trace
 from vigilbot.ports import Clock, Row, Statement
 from vigilbot.record import Recorder, RunFacts, run_id, sent_cards
@@ -39,10 +39,11 @@ from vigilbot.usage import meter, metered
 log = logging.getLogger("vigilbot")
 
 LEASE = timedelta(minutes=10)
+RUNS_AT_ONCE = 8
+"""Runs of different on-calls side by side: with a language model they mostly wait."""
 INBOX_TRIES = 5
 RUN_TRIES = 3
 LEARN_TRIES = 12  # the waits double, to 5 hours: a lesson may wait for a model that is away for half a day
-SEND_TRIES = 6
 """Attempts before a piece of work is given up and said so."""
 
 
@@ -57,18 +58,6 @@ class BotRules:
     mode_external: Mode
     latency: timedelta = timedelta(0)
     calls_per_run: int = 0  # of language models, for one run or lesson; 0: no limit
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
-    """What the person who clicked sees, and whether it took."""
-
-    text: str
-    taken: bool
-
-
-ACCEPT, WITHDRAW = "accept", "withdraw"  # kinds of feedback
-OLD_CARD = Reply(text="This card is from another installation or an older version.", taken=False)
 
 
 class Bot:
@@ -93,8 +82,8 @@ class Bot:
         self.ledger = ledger
         self.knowledge = knowledge
         self.pipeline = pipeline
+        self.clicks = Clicks(ledger=ledger, roles=roles, lessons=lessons, delivery=delivery, clock=clock)
         self._oncalls = oncalls
-        self._roles = roles
         self._gate = gate
         self._lessons = lessons
         self._standing = standing
@@ -102,6 +91,7 @@ class Bot:
         self._clock = clock
         self._rules = rules
         self._spaces_of = spaces_of
+        self._changing = asyncio.Lock()  # an on-call, from reading its row to writing it
         self._recorder = Recorder(
             gate=gate, card_gap=rules.card_gap, stale=rules.stale, latency=rules.latency
         )
@@ -117,75 +107,102 @@ class Bot:
         rows = await self.ledger.chats.inbox(now=self._clock.now())
         for row in rows:
             try:
-                event = unpack_event(row["body"])
-                done = await self._oncalls.ingest(event)
-                learned: list[Statement] = []
-                if done.deleted or done.edited:  # first, so that a crash between leaves the event to do again
-                    changed = done.deleted or done.edited
-                    learned = await self._lessons.source_changed(changed, gone=bool(done.deleted))
-                await self.ledger.write(*done.statements, *learned, Chats.inbox_done(row["id"]))
+                async with self._changing:
+                    await self._take_in(row)
             except LedgerError:
                 raise
             except Exception as error:  # one malformed event must not stop the intake of all others
                 log.exception("inbox row %s could not be ingested", row["id"])
-                tries = row["attempts"] + 1
-                due = self._clock.now() + timedelta(seconds=2**tries)
-                dead = tries >= INBOX_TRIES
-                await self.ledger.write(Chats.inbox_failed(row["id"], due=due, error=repr(error), dead=dead))
+                dead = row["attempts"] + 1 >= INBOX_TRIES
+                await self.ledger.write(self._again(row, error=repr(error), dead=dead))
         return len(rows)
+
+    async def _take_in(self, row: Row) -> None:
+        done = await self._oncalls.ingest(unpack_event(row["body"]))
+        if done.early and row["attempts"] + 1 < INBOX_TRIES:  # an edit may overtake what it edits
+            await self.ledger.write(self._again(row, error="about a message that is not here yet"))
+            return
+        learned: list[Statement] = []
+        if changed := done.deleted or done.edited:  # first: a crash between leaves the event to do again
+            learned = await self._lessons.source_changed(changed, oncall=done.oncall, gone=bool(done.deleted))
+        await self.ledger.write(*done.statements, *learned, Chats.inbox_done(row["id"]))
+
+    def _again(self, row: Row, *, error: str, dead: bool = False) -> Statement:
+        due = self._clock.now() + timedelta(seconds=2 ** (row["attempts"] + 1))
+        return Chats.inbox_failed(row["id"], due=due, error=error, dead=dead)
 
     # -- work
 
     async def work(self) -> int:
         """One pass over everything due now, in the order of the flow; returns how much was done."""
-        done = await self._each("run", self.run)
+        done = await self._each("run", self.run, at_once=RUNS_AT_ONCE)
         done += await self._standing_due()
         done += await self._deliver_due()
-        done += await self._apply_feedback()
+        done += await self.clicks.apply()
         done += await self._close_due()
         done += await self._each("learn", self.learn)
         return done
 
-    async def _each(self, kind: str, act: Callable[[Row], Awaitable[None]]) -> int:
-        now = self._clock.now()
-        rows = await self.ledger.chats.due_oncalls(kind, now=now)
-        for row in rows:
-            if not await self.ledger.chats.claim(row["id"], now=now, until=now + LEASE):
-                continue
-            fresh = await self.ledger.chats.oncall_row(row["id"]) or row
-            with metered(self._rules.calls_per_run):
-                try:
-                    await act(fresh)
-                except EngineError as error:
-                    await self._failed(kind, fresh, error)
-                finally:
-                    released = Chats.change_oncall(row["id"], lease_until=None)
-                    await self.ledger.write(released, *Runs.put_calls(meter().fresh(), oncall=fresh))
+    async def _each(self, kind: str, act: Callable[[Row], Awaitable[None]], *, at_once: int = 1) -> int:
+        """What is due of one kind: different on-calls side by side, each of them one at a time."""
+        rows = await self.ledger.chats.due_oncalls(kind, now=self._clock.now())
+        room = asyncio.Semaphore(at_once)
+
+        async def one(row: Row) -> None:
+            async with room:
+                await self._one(kind, row, act)
+
+        results = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+        for result in results:
+            if result is not None:
+                raise result
         return len(rows)
 
-    async def _failed(self, kind: str, oncall: Row, error: EngineError) -> None:
-        """The engine could not judge: try again later, a few times, then leave it to the humans."""
-        log.warning("%s of %s failed: %s", kind, oncall["id"], error)
-        tries = oncall["run_attempts"] + 1
-        most = LEARN_TRIES if kind == "learn" else RUN_TRIES
+    async def _one(self, kind: str, row: Row, act: Callable[[Row], Awaitable[None]]) -> None:
+        now = self._clock.now()
+        if not await self.ledger.chats.claim(row["id"], now=now, until=now + LEASE):
+            return
+        fresh = await self.ledger.chats.oncall_row(row["id"]) or row
+        with metered(self._rules.calls_per_run):
+            try:
+                await act(fresh)
+            except LedgerError:
+                raise
+            except Exception as error:  # one on-call that cannot be worked on must not stop all others
+                await self._failed(kind, fresh, error)
+            finally:
+                released = Chats.change_oncall(row["id"], lease_until=None)
+                await self.ledger.write(released, *Runs.put_calls(meter().fresh(), oncall=fresh))
+
+    async def _failed(self, kind: str, oncall: Row, error: Exception) -> None:
+        """It could not be judged: try again later, a few times, then leave it to the humans."""
+        expected = isinstance(error, EngineError)
+        log.warning("%s of %s failed: %s", kind, oncall["id"], error, exc_info=not expected)
+        column, most = ("learn_attempts", LEARN_TRIES) if kind == "learn" else ("run_attempts", RUN_TRIES)
+        tries = oncall[column] + 1
         due = None if tries >= most else self._clock.now() + timedelta(seconds=10 * 2**tries)
+        changes = {column: tries if due else 0, "last_error": str(error)[:500]}
         await self.ledger.write(
             Chats.timer_done(oncall["id"], kind, was=oncall[f"{kind}_at"], then=due),
-            Chats.change_oncall(oncall["id"], run_attempts=tries if due else 0, last_error=str(error)[:500]),
+            Chats.change_oncall(oncall["id"], **changes),
         )
 
     async def run(self, oncall: Row) -> None:
         """The pipeline for the customer messages of one on-call that no run has covered."""
         now = self._clock.now()
-        newest = await self.ledger.chats.uncovered(oncall["id"])
+        dialogue = await self.ledger.chats.dialogue(oncall["id"])
+        here = {m.id for m in dialogue.messages}  # not what was deleted a moment ago
+        waiting = [m for m in await self.ledger.chats.uncovered(oncall["id"]) if m.id in here]
+        held = await self.ledger.chats.held(oncall["id"]) if oncall["state"] == OnCallState.OPEN else {}
+        newest = [m for m in waiting if held.get(m.id, now) <= now]
+        then = min((held[m.id] for m in waiting if m not in newest), default=None)
         cleared = (
-            Chats.timer_done(oncall["id"], "run", was=oncall["run_at"]),
-            Chats.change_oncall(oncall["id"], run_attempts=0, hold_until=None, last_error=""),
+            Chats.timer_done(oncall["id"], "run", was=oncall["run_at"], then=then),
+            Chats.change_oncall(oncall["id"], run_attempts=0, last_error=""),
         )
         if not newest or oncall["state"] == OnCallState.WAITING:
             await self.ledger.write(*cleared)
             return
-        dialogue = await self.ledger.chats.dialogue(oncall["id"])
         channel = await self.channel(oncall)
         sent = await sent_cards(self.ledger, oncall["id"])
         trace = await self.pipeline.run(
@@ -198,7 +215,9 @@ class Bot:
             statements.append(Chats.learn_by(oncall["id"], now + self._lessons.delay))
         if oncall["state"] == OnCallState.CLOSED:
             statements.append(Chats.learn_by(oncall["id"], now))
-        await self.ledger.write(*statements, *cleared, Runs.cover([m.id for m in newest], run=key))
+        covered = Runs.cover({m.id: m.version for m in newest}, run=key, oncall=oncall["id"])
+        gone = Chats.withdraw_deleted(oncall["id"])  # deleted while the run went on
+        await self.ledger.write(*statements, *cleared, *covered, gone)
 
     async def _record(
         self,
@@ -260,8 +279,11 @@ class Bot:
                 place=self.place(channel),
                 sent=sent,
             )
-        except EngineError as error:  # once more in a minute, then it waits for the next lesson
-            log.warning("standing question %s failed: %s", question["id"], error)
+        except LedgerError:
+            raise
+        except Exception as error:  # once more in a minute, then it waits for the next lesson
+            expected = isinstance(error, EngineError)
+            log.warning("standing question %s failed: %s", question["id"], error, exc_info=not expected)
             again = None if question["last_error"] else stamp(now + timedelta(minutes=1))
             failed = Runs.change_question(
                 question["id"], standing_at=again, last_error=str(error)[:500] if again else ""
@@ -277,68 +299,13 @@ class Bot:
     async def _deliver_due(self) -> int:
         rows = await self.ledger.runs.due_deliveries(now=self._clock.now())
         for row in rows:
-            await self._delivery.deliver(row)
-        return len(rows)
-
-    # -- feedback
-
-    async def accept(self, *, answer_id: str, clicked: Event) -> Reply:
-        """A click on Accept: durable, then the reply; its effect follows in ``work``.
-
-        ``clicked`` carries who clicked; an analyst verifies, the asker says "solved for me".
-        """
-        answer, question = await self._clicked_on(answer_id)
-        if answer is None or question is None:
-            return OLD_CARD
-        found = self._roles.of(clicked, thread_author=question["asker"])
-        if found.role is not Role.ANALYST and clicked.user != question["asker"]:
-            return Reply(text="Only the person who asked or an analyst can accept this answer.", taken=False)
-        if answer["outcome"] == Outcome.WITHDRAWN:
-            return Reply(text="This card was withdrawn.", taken=False)
-        role = Role.ANALYST if found.role is Role.ANALYST else Role.CUSTOMER
-        if not await self._take(answer, clicked, role=role, kind=ACCEPT):
-            return Reply(text="Your Accept is recorded already.", taken=False)
-        return Reply(text="Thank you: recorded.", taken=True)
-
-    async def withdraw(self, *, answer_id: str, clicked: Event) -> Reply:
-        """An analyst takes the card away. What it leaned on stays as it is."""
-        answer, question = await self._clicked_on(answer_id)
-        if answer is None or question is None:
-            return OLD_CARD
-        found = self._roles.of(clicked, thread_author=question["asker"])
-        if found.role is not Role.ANALYST:
-            return Reply(text="Only an analyst can withdraw this card.", taken=False)
-        if not await self._take(answer, clicked, role=Role.ANALYST, kind=WITHDRAW):
-            return Reply(text="This card was withdrawn already.", taken=False)
-        return Reply(text="Withdrawn. What it was learned from stays as it is.", taken=True)
-
-    async def _clicked_on(self, answer_id: str) -> tuple[Row | None, Row | None]:
-        answer = await self.ledger.runs.answer(answer_id)
-        return answer, await self.ledger.runs.question(answer["question"]) if answer else None
-
-    async def _take(self, answer: Row, clicked: Event, *, role: Role, kind: str) -> bool:
-        """Durable when it returns; False when this person's click is known."""
-        [rows] = await self.ledger.write(
-            Runs.put_feedback(
-                tenant=answer["tenant"],
-                answer=answer["id"],
-                actor=clicked.user,
-                role=role.value,
-                kind=kind,
-                at=self._clock.now(),
-            )
-        )
-        return bool(rows)
-
-    async def _apply_feedback(self) -> int:
-        rows = await self.ledger.runs.owed_feedback()
-        for feedback in rows:
-            if feedback["kind"] == WITHDRAW:
-                await self._lessons.withdraw(feedback)
-                await self._delivery.take_down(feedback["answer"])
-            else:
-                await self._lessons.accept(feedback)
-                await self._delivery.show_accepted(feedback["answer"])
+            try:
+                await self._delivery.deliver(row)
+            except LedgerError:
+                raise
+            except Exception as error:  # one card that cannot be shown must not stop all others
+                log.exception("card %s could not be prepared", row["key"])
+                await self._delivery.failed(row, error)
         return len(rows)
 
     # -- closing and learning
@@ -346,9 +313,14 @@ class Bot:
     async def _close_due(self) -> int:
         now = self._clock.now()
         rows = await self.ledger.chats.due_oncalls("close", now=now)
-        for row in rows:
-            asked = await unread(self.ledger.chats, row)
-            await self.ledger.write(Chats.change_oncall(row["id"], **closing(now, "inactivity", asked=asked)))
+        for due in rows:
+            async with self._changing:  # a message may have come in since
+                row = await self.ledger.chats.oncall_row(due["id"])
+                if row is None or row["close_at"] != due["close_at"]:
+                    continue
+                asked = await unread(self.ledger.chats, row)
+                changes = closing(now, INACTIVITY, asked=asked)
+                await self.ledger.write(Chats.change_oncall(row["id"], **changes))
         return len(rows)
 
     async def learn(self, oncall: Row) -> None:
@@ -364,7 +336,7 @@ class Bot:
                 await self._standing.wake(to_oncall(oncall), taught)
         await self.ledger.write(
             Chats.timer_done(oncall["id"], "learn", was=oncall["learn_at"], then=later),
-            *([Chats.change_oncall(oncall["id"], run_attempts=0)] if oncall["run_attempts"] else []),
+            *([Chats.change_oncall(oncall["id"], learn_attempts=0)] if oncall["learn_attempts"] else []),
         )
 
     # -- what applies in a channel

@@ -65,16 +65,16 @@ class Delivery:
             ts = await self._platform.post(
                 tenant=oncall["tenant"],
                 channel=oncall["channel"],
-                thread=oncall["thread"],
+                thread=await self._thread(answer, oncall),
                 card=card,
                 key=delivery["key"],
             )
         except PlatformError as error:
-            await self._not_sent(delivery, error, now)
+            await self.failed(delivery, error)
             return
         answered = []
         if delivery["audience"] == Decision.EVERYONE:  # after a draft for analysts the asker still waits
-            answered.append(Runs.change_question(answer["question"], state=QuestionState.ANSWERED.value))
+            answered.append(Runs.answered(answer["question"]))
         await self._ledger.write(
             Runs.change_delivery(
                 delivery["key"], state=DeliveryState.SENT.value, sent_at=stamp(self._clock.now()), ts=ts
@@ -82,6 +82,13 @@ class Delivery:
             *answered,
             Chats.learn_by(oncall["id"], now + self._review_quiet),
         )
+
+    async def _thread(self, answer: Row, oncall: Row) -> str:
+        """Where the question was asked: in a channel's on-call each customer's is another place."""
+        question = await self._ledger.runs.question(answer["question"])
+        asked = await self._ledger.chats.messages_by_id(to_question(question).message_ids if question else ())
+        threads = [m.thread for m in asked if m.thread]
+        return threads[-1] if threads else str(oncall["thread"])
 
     async def _stopped(
         self, delivery: Row, answer: Row, oncall: Row, now: datetime
@@ -116,7 +123,9 @@ class Delivery:
             Chats.learn_by(oncall["id"], now + self._learn_delay),
         ]
 
-    async def _not_sent(self, delivery: Row, error: PlatformError, now: datetime) -> None:
+    async def failed(self, delivery: Row, error: Exception) -> None:
+        """Another try later; after the last the card is given up."""
+        now = self._clock.now()
         tries = delivery["attempts"] + 1
         log.warning("card %s was not sent (try %d): %s", delivery["key"], tries, error)
         if tries >= SEND_TRIES:

@@ -181,7 +181,7 @@ class Telling:
         answer = _answer_id(posted[-1].card)
         say = Say(thread=step.thread, who=step.who, text="")
         clicked = _posted(say, now, ts=thread, thread=thread)
-        reply = await self.parts.bot.accept(answer_id=answer, clicked=clicked)
+        reply = await self.parts.bot.clicks.accept(answer_id=answer, clicked=clicked)
         await self.parts.bot.work()
         self.out("say", f"{now:%H:%M}  {step.who} clicks Accept: {reply.text}")
         await self._until(now)

@@ -179,6 +179,7 @@ class Event:
     reaction: str = ""
     is_bot: bool = False
     is_self: bool = False
+    thread_author: str = ""  # who began the thread, where the platform says so
     user_name: str = ""
     user_title: str = ""
     user_external: bool = False  # another company, a guest
@@ -200,6 +201,7 @@ class Message:
     text: str
     images: tuple[Image, ...] = ()
     author_name: str = ""
+    thread: str = ""  # the platform's thread it stands in; its own ts outside of one
     version: int = 1  # edits and deletion count up
 
 
@@ -267,7 +269,6 @@ class Passage:
     support: int = 1  # independent on-calls that speak for it
     against: int = 0  # on-calls whose human said otherwise
     resolutions: int = 0  # on-calls of the asking channel that it resolved
-    phrasing: str = ""  # the recorded wording of the question that matched best
     evidence: Mapping[str, float] = field(default_factory=dict)  # the reranker's, for its resolution
 
 

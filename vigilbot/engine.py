@@ -56,10 +56,10 @@ async def open_engine(
     Raises BadSettings, BadPrompt, BadInput.
     """
     extractive = engine_of(settings, embedder)
+    prompts = load_prompts(settings.prompts.dir or OWN_FOLDER)  # wrong ones are told whoever judges
     if settings.engine.kind != MODEL:
         yield extractive
         return
-    prompts = load_prompts(settings.prompts.dir or OWN_FOLDER)
     async with open_models(settings, clock=clock, ledger=ledger, cache=cache) as models:
         model = ModelEngine(
             model=models,

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vigilbot.domain import Event, EventKind, Gate, Message, OnCallState, Role, Unit
+from vigilbot.holds import Holds, Waiting
 from vigilbot.ledger import Chats, Ledger
 from vigilbot.ledger.rows import moment, optional_moment, stamp
 from vigilbot.ports import Row, Statement
 from vigilbot.roles import Found, Roles
 
 COMMANDS = ("close", "reopen", "quiet", "resume", "assign", "call")
+INACTIVITY = "inactivity"
+"""Why an on-call closed that nobody closed."""
 BURST_CAP = 4  # a burst is taken after this many quiet times at the latest
 
 
@@ -29,7 +32,6 @@ class OnCallRules:
     gate: Gate
     grace: timedelta
     burst: timedelta
-    ack_hold: timedelta
     inactivity: timedelta
     reopen: timedelta
     learn_delay: timedelta
@@ -45,9 +47,9 @@ class Ingested:
     message: Message | None = None
     deleted: str = ""  # id of a message that is gone
     edited: str = ""  # id of a message whose text changed
+    early: bool = False  # it is about a message that has not arrived yet
 
 
-Acknowledges = Callable[[str, str], bool]  # (the human's text, the open question) -> claims it
 Confirms = Callable[[str], bool]  # the asker says that it worked
 
 
@@ -61,7 +63,7 @@ class OnCalls:
         roles: Roles,
         rules: OnCallRules,
         space_of: Callable[[Event], str],
-        acknowledges: Acknowledges,
+        holds: Holds,
         confirms: Confirms,
     ) -> None:
         self._ledger = ledger
@@ -69,7 +71,7 @@ class OnCalls:
         self._roles = roles
         self._rules = rules
         self._space_of = space_of
-        self._acknowledges = acknowledges
+        self._holds = holds
         self._confirms = confirms
 
     async def ingest(self, event: Event) -> Ingested:
@@ -92,6 +94,7 @@ class OnCalls:
             message=done.message,
             deleted=done.deleted,
             edited=done.edited,
+            early=done.early,
         )
 
     async def _posted(self, event: Event) -> Ingested:
@@ -106,6 +109,7 @@ class OnCalls:
             author_name=event.user_name,
             text=event.text,
             images=event.images,
+            thread=event.thread,
         )
         statements: list[Statement] = []
         if row is None or self._starts_anew(row, event, found.role):
@@ -114,11 +118,30 @@ class OnCalls:
             row = None
         else:
             oncall = row["id"]
-        statements.append(self._chats.put_message(message, event=event, oncall=oncall, rule=found.rule))
+        waiting = await self._waiting(row)
+        customer = found.role is Role.CUSTOMER
+        held = self._holds.held_with(message, waiting) if customer else None
+        statements.append(
+            self._chats.put_message(message, event=event, oncall=oncall, rule=found.rule, held_until=held)
+        )
         if found.role is not Role.BOT:
-            changes = await self._effects(event, message, oncall, row)
+            changes = self._effects(message, row, waiting, held)
+            claimed = self._holds.claimed(message, waiting)
+            if claimed:
+                until = message.at + self._holds.span
+                statements.append(Chats.hold([m.id for m in claimed], until=until))
+                due = changes.get("run_at") or (row and row["run_at"])
+                if due and not set(waiting.free(message.at)) - set(claimed):
+                    changes["run_at"] = stamp(until)
             statements.append(Chats.change_oncall(oncall, **changes))
         return Ingested(statements=statements, oncall=oncall, message=message)
+
+    async def _waiting(self, row: Row | None) -> Waiting:
+        if row is None:
+            return Waiting()
+        return Waiting(
+            messages=await self._chats.uncovered(row["id"]), held=await self._chats.held(row["id"])
+        )
 
     async def _find(self, event: Event) -> Row | None:
         if self._rules.unit is Unit.CHANNEL:
@@ -133,19 +156,21 @@ class OnCalls:
         return rows[0] if rows else None
 
     async def _role(self, event: Event, row: Row | None) -> Found:
-        author = event.user if event.ts == event.thread else ""
+        author = event.user if event.ts == event.thread else event.thread_author
         if not author:
             root = await self._chats.message(message_id(event.tenant, event.channel, event.thread))
             author = root["author"] if root else (row["customer"] if row else "")
         return self._roles.of(event, thread_author=author)
 
     def _starts_anew(self, row: Row, event: Event, role: Role) -> bool:
-        """A customer who comes back too late to reopen begins another on-call."""
+        """A customer who comes back too late to reopen begins another on-call; in a channel, where silence
+        is what divides one on-call from the next, whoever comes back after it."""
         closed = optional_moment(row["closed_at"])
         if row["state"] != OnCallState.CLOSED or closed is None:
             return False
+        silence = self._rules.unit is Unit.CHANNEL and row["close_reason"] == INACTIVITY
         late = event.at - closed > self._rules.reopen
-        return late and role is Role.CUSTOMER
+        return (silence or late) and role is Role.CUSTOMER
 
     def _new_id(self, event: Event, *, taken: bool) -> str:
         thread = f"{event.tenant}/{event.channel}/{event.thread}"
@@ -166,79 +191,86 @@ class OnCalls:
             gate_reason="immediately" if at_once else "",
         )
 
-    async def _effects(
-        self, event: Event, message: Message, oncall: str, row: Row | None
+    def _effects(
+        self, message: Message, row: Row | None, waiting: Waiting, held: datetime | None
     ) -> dict[str, object]:
         """The on-call's columns after this person's message."""
-        at = event.at
+        at = message.at if row is None else max(message.at, moment(row["last_at"]))  # it may have been late
         changes: dict[str, object] = {"last_at": stamp(at), "close_at": stamp(at + self._rules.inactivity)}
         if message.role is Role.CUSTOMER:
-            changes |= await self._customer_spoke(message, oncall, row)
+            changes |= self._customer_spoke(message, row, waiting, held)
         else:
-            changes |= await self._human_joined(at, f"{message.role.value} posted", oncall, row)
-            changes |= await self._human_spoke(message, oncall, row)
+            changes |= self._human_joined(message.at, f"{message.role.value} posted", row, waiting)
+            if row is not None and row["customer"]:
+                changes["learn_at"] = stamp(message.at + self._rules.learn_delay)
         closed = row is not None and row["state"] == OnCallState.CLOSED
         if closed and message.role is not Role.CUSTOMER:
             changes.pop("close_at")
         return changes
 
-    async def _customer_spoke(self, message: Message, oncall: str, row: Row | None) -> dict[str, object]:
-        at, rules = message.at, self._rules
+    def _customer_spoke(
+        self, message: Message, row: Row | None, waiting: Waiting, held: datetime | None
+    ) -> dict[str, object]:
         changes: dict[str, object] = {}
         if row is None or not row["customer"]:
             changes["customer"] = message.author
-        state = (
-            row["state"]
-            if row
-            else (OnCallState.OPEN if rules.gate is Gate.IMMEDIATELY else OnCallState.WAITING)
-        )
-        if state == OnCallState.CLOSED:
-            state = OnCallState.OPEN
+        state = self._state(row)
+        if row is not None and row["state"] == OnCallState.CLOSED:
             changes |= {"state": state.value, "closed_at": None, "close_reason": ""}
         helped = row is not None and (row["learn_at"] or row["joined_at"])
         if helped and self._confirms(message.text):
-            changes["learn_at"] = stamp(at)
-        if state == OnCallState.OPEN and not (row and row["quiet"]):
-            due = at + rules.burst
-            waiting = await self._chats.uncovered(oncall) if row and row["run_at"] else ()
-            if waiting:
-                due = min(due, max(at, waiting[0].at + BURST_CAP * rules.burst))
-            joined = row is not None and row["joined_at"] is not None
-            if not joined and row is not None:
-                due = max(due, moment(row["opened_at"]) + rules.grace)
-            elif not joined:
-                due = max(due, at + rules.grace)
-            hold = optional_moment(row["hold_until"]) if row else None
-            changes["run_at"] = stamp(max(due, hold) if hold else due)
+            changes["learn_at"] = stamp(message.at)
+        if state is OnCallState.OPEN and not (row and row["quiet"]):
+            due = self._due(message, row, waiting, held)
+            if due is not None:
+                changes["run_at"] = stamp(due)
         return changes
 
-    async def _human_joined(
-        self, at: datetime, reason: str, oncall: str, row: Row | None
+    def _state(self, row: Row | None) -> OnCallState:
+        """The state in which a customer's message finds the on-call; who comes back reopens a closed one,
+        but not a gate that never was open."""
+        if row is not None and row["state"] != OnCallState.CLOSED:
+            return OnCallState(row["state"])
+        joined = row is not None and row["joined_at"] is not None
+        at_once = joined or self._rules.gate is Gate.IMMEDIATELY
+        return OnCallState.OPEN if at_once else OnCallState.WAITING
+
+    def _due(
+        self, message: Message, row: Row | None, waiting: Waiting, held: datetime | None
+    ) -> datetime | None:
+        """When the run is due after a customer's message; None where it stays as it was."""
+        at, rules = message.at, self._rules
+        free = waiting.free(at)
+        if held is not None:
+            return None if free else held
+        due = at + rules.burst
+        if free and row is not None and row["run_at"]:
+            due = min(due, max(at, free[0].at + BURST_CAP * rules.burst))
+        if row is None:
+            return max(due, at + rules.grace)
+        if row["joined_at"] is None:
+            return max(due, moment(row["opened_at"]) + rules.grace)
+        return due
+
+    def _human_joined(
+        self, at: datetime, reason: str, row: Row | None, waiting: Waiting
     ) -> dict[str, object]:
         """The gate opens: customer messages not yet addressed are due at once."""
         if row is not None and row["joined_at"]:
             return {}
         changes: dict[str, object] = {"joined_at": stamp(at), "gate_reason": reason}
-        waiting = row is not None and row["state"] == OnCallState.WAITING
-        if row is None or waiting:
+        opens = row is not None and row["state"] == OnCallState.WAITING
+        if row is None or opens:
             changes["state"] = OnCallState.OPEN.value
-        if waiting and row is not None and not row["quiet"] and await self._chats.uncovered(oncall):
+        if opens and row is not None and not row["quiet"] and waiting.messages:
             changes["run_at"] = stamp(at)
-        return changes
-
-    async def _human_spoke(self, message: Message, oncall: str, row: Row | None) -> dict[str, object]:
-        if row is None or not row["customer"]:
-            return {}
-        changes: dict[str, object] = {"learn_at": stamp(message.at + self._rules.learn_delay)}
-        waiting = await self._chats.uncovered(oncall)
-        if waiting and self._acknowledges(message.text, "\n".join(m.text for m in waiting)):
-            hold = message.at + self._rules.ack_hold
-            changes |= {"hold_until": stamp(hold), "run_at": stamp(hold)}
         return changes
 
     async def _edited(self, event: Event) -> Ingested:
         row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
-        if row is None or row["deleted"] or row["text"] == event.text:
+        if row is None:
+            return Ingested(early=True)
+        if row["deleted"] or row["text"] == event.text:
             return Ingested()
         oncall = await self._chats.oncall_row(row["oncall"])
         answered = await self._ledger.fetch(
@@ -258,7 +290,9 @@ class OnCalls:
 
     async def _deleted(self, event: Event) -> Ingested:
         row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
-        if row is None or row["deleted"]:
+        if row is None:
+            return Ingested(early=True)
+        if row["deleted"]:
             return Ingested()
         statements = [Chats.delete_message(row["id"]), Chats.withdraw_deleted(row["oncall"])]
         return Ingested(statements=statements, oncall=row["oncall"], deleted=row["id"])
@@ -270,6 +304,7 @@ class OnCalls:
             return Ingested()
         found = await self._role(event, row)
         helper = found.role in (Role.ANALYST, Role.PEER)
+        waiting = await self._waiting(row)
         word = event.text.strip().casefold()
         changes: dict[str, object] = {}
         if event.kind is EventKind.REACTION_ADDED:
@@ -280,21 +315,21 @@ class OnCalls:
                     event.at, f"reaction :{name}: by an analyst", asked=await unread(self._chats, row)
                 )
             elif helper:
-                changes = await self._human_joined(event.at, f"{found.role.value} reacted", row["id"], row)
+                changes = self._human_joined(event.at, f"{found.role.value} reacted", row, waiting)
         elif word == "quiet":
             changes = {"quiet": 1, "run_at": None}
         elif word == "close" and helper:
             changes = closing(event.at, "command", asked=await unread(self._chats, row))
         elif word == "resume" and helper:
             changes = {"quiet": 0, "run_at": stamp(event.at)}
-        elif word == "reopen":
+        elif word == "reopen" and row["state"] == OnCallState.CLOSED:
             changes = {
-                "state": OnCallState.OPEN.value,
+                "state": self._state(row).value,
                 "closed_at": None,
                 "close_at": stamp(event.at + self._rules.inactivity),
             }
         elif word in ("assign", "call"):
-            changes = await self._human_joined(event.at, f"command {word}", row["id"], row)
+            changes = self._human_joined(event.at, f"command {word}", row, waiting)
         statements = [Chats.change_oncall(row["id"], **changes)] if changes else []
         return Ingested(statements=statements, oncall=row["id"])
 

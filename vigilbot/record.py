@@ -270,8 +270,8 @@ def _rounded(features: Mapping[str, float]) -> dict[str, float]:
 
 
 async def sent_cards(ledger: Ledger, oncall_id: str) -> list[Sent]:
-    """Cards that stand or are due in an on-call, as deduplication compares them."""
-    rows = await ledger.runs.sent(oncall_id)
+    """Cards of an on-call as deduplication compares them: an analyst took a withdrawn one away for good."""
+    rows = await ledger.runs.sent(oncall_id, also=[DeliveryState.WITHDRAWN])
     leaned = [leaned_on(row) for row in rows]
     current = await ledger.entries.current([entry for each in leaned for entry in each])
     return [

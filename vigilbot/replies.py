@@ -108,6 +108,13 @@ def acknowledges(text: str, question: str, *, cosine: float | None = None, direc
     return direct and not _is_bare_look(prose)
 
 
+def goes_on(text: str, earlier: str) -> bool:
+    """Whether a customer's message goes on about what they asked ``earlier``: it shares words with it, or
+    has hardly any of its own ("any news?")."""
+    own = content_terms(fold(text))
+    return len(own) < _CONTENT_AFTER or bool(own & content_terms(fold(earlier)))
+
+
 def _is_bare_look(prose: str) -> bool:
     """ "hi, looking" and "checking" name nothing."""
     rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", prose))

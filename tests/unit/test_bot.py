@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -62,7 +63,7 @@ async def test_one_malformed_event_stops_no_other(world: World, caplog: pytest.L
 
 async def test_accepting_what_is_not_there_says_so(world: World) -> None:
     clicked = world.said("carl", "")
-    reply = await world.parts.bot.accept(answer_id="nothing", clicked=clicked)
+    reply = await world.parts.bot.clicks.accept(answer_id="nothing", clicked=clicked)
     assert not reply.taken
     assert "older version" in reply.text
 
@@ -89,6 +90,65 @@ async def test_events_may_arrive_out_of_order(world: World) -> None:
     rows = await world.rows("messages", "main", "at")
     assert [(row["author"], row["role"]) for row in rows] == [("U-CARL", "customer"), ("U-ANN", "analyst")]
     assert oncall["customer"] == "U-CARL"
+
+
+async def test_an_edit_or_a_deletion_may_overtake_its_message(world: World) -> None:
+    await world.teach(QUESTION, "Run gatectl rotate on the primary")
+    for on, kind in (("edited", EventKind.EDITED), ("deleted", EventKind.DELETED)):
+        said = world.said("carl", "Where does the flux capacitor live?", on=on, label=on)
+        await world.life.event(world.about(on, kind, "carl", text=QUESTION))
+        await world.wait(MOMENT)
+        await world.parts.bot.receive(said)
+        await world.wait(timedelta(minutes=5))
+    assert [card.card.question for card in world.platform.posted] == [QUESTION]
+
+
+async def test_a_card_is_nothing_to_people_of_another_tenant(world: World) -> None:
+    await world.teach(QUESTION, "Run gatectl rotate on the primary")
+    await world.say("carl", QUESTION)
+    await world.wait(timedelta(minutes=1))
+    [answer] = await world.rows("answers", "main", "at")
+    clicks = world.parts.bot.clicks
+    stranger = replace(world.said("ann", ""), tenant="T2")
+    assert not (await clicks.accept(answer_id=answer["id"], clicked=stranger)).taken
+    assert not (await clicks.withdraw(answer_id=answer["id"], clicked=stranger)).taken
+    assert (await clicks.accept(answer_id=answer["id"], clicked=world.said("ann", ""))).taken
+
+
+async def test_a_defect_in_one_on_call_stops_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    await world.teach(QUESTION, "Run gatectl rotate on the primary")
+
+    async def break_down() -> None:
+        raise ValueError("a defect")
+
+    for _ in range(3):
+        world.engine.meanwhile("identify", break_down)
+    await world.say("carl", QUESTION)
+    await world.say("carl", QUESTION, on="second", channel="other", after=MOMENT)
+    await world.wait(timedelta(minutes=5))
+    assert len(world.cards("second")) == 1
+
+
+async def test_runs_of_different_on_calls_go_side_by_side(world: World) -> None:
+    """Both are in the middle of their identification before either goes on."""
+    both, first = asyncio.Barrier(2), asyncio.Event()
+
+    async def meet() -> None:
+        first.set()
+        async with asyncio.timeout(5):
+            await both.wait()
+
+    for on in ("first", "second"):
+        await world.say("carl", QUESTION, on=on)
+    world.clock.advance_to(world.clock.now() + timedelta(minutes=1))  # so that both are due
+    world.engine.meanwhile("identify", meet)
+    running = asyncio.ensure_future(world.parts.bot.work())
+    async with asyncio.timeout(5):
+        await first.wait()
+    world.engine.meanwhile("identify", meet)
+    await running
+    assert world.engine.calls["identify"] == 2
 
 
 async def test_many_on_calls_are_worked_on_apart(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vigilbot.app import open_ledger
-from vigilbot.domain import Event, EventKind, Image, Outcome
+from vigilbot.domain import Event, EventKind, Image, Message, Outcome, Role
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import moment, pack_event, stamp, unpack_event
 from vigilbot.testing.world import BEGIN, MOMENT
@@ -126,6 +126,41 @@ async def test_a_timer_set_anew_meanwhile_is_kept(ledger: Ledger) -> None:
     row = await ledger.chats.oncall_row("O1")
     assert row is not None
     assert row["run_at"] is None
+
+
+async def test_the_close_waits_for_the_lease_too(ledger: Ledger) -> None:
+    await an_oncall(ledger, close_at=stamp(BEGIN))
+    until = BEGIN + timedelta(minutes=10)
+    assert await ledger.chats.claim("O1", now=BEGIN, until=until)
+    assert await ledger.chats.due_oncalls("close", now=BEGIN + MOMENT) == []
+    assert await ledger.next_due() == until
+    await ledger.chats.release_all()
+    assert await ledger.next_due() == BEGIN
+
+
+async def test_asking_one_message_anew_leaves_what_a_card_answered(ledger: Ledger) -> None:
+    await an_oncall(ledger)
+    for name, state in (("m1", "answered"), ("m2", "open")):
+        message = Message(id=name, ts=name, at=BEGIN, role=Role.CUSTOMER, author="U1", text=name, thread="1")
+        await ledger.write(
+            Chats.put_message(message, event=EVENT, oncall="O1", rule=""),
+            Runs.put(
+                "questions", id=f"q-{name}", tenant="T1", oncall="O1", run="R1", space="public", text=name,
+                message_ids=f'["{name}"]', asker="U1", asked_at=stamp(BEGIN), state=state,
+            ),
+        )  # fmt: skip
+    await ledger.write(*Runs.cover({"m1": 1, "m2": 1}, run="R1", oncall="O1"))
+    assert await ledger.chats.uncovered("O1") == ()
+    await ledger.write(*Chats.ask_anew("m2", oncall="O1"))
+    assert [m.id for m in await ledger.chats.uncovered("O1")] == ["m2"]
+
+
+async def test_a_long_dialogue_is_read_from_its_end(ledger: Ledger) -> None:
+    await an_oncall(ledger)
+    for n in range(5):
+        message = Message(id=f"m{n}", ts=f"{n}", at=BEGIN + n * MOMENT, role=Role.PEER, author="U", text="x")
+        await ledger.write(Chats.put_message(message, event=EVENT, oncall="O1", rule=""))
+    assert [m.id for m in (await ledger.chats.dialogue("O1", limit=2)).messages] == ["m3", "m4"]
 
 
 async def test_learning_is_only_moved_forward(ledger: Ledger) -> None:

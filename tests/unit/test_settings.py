@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import vigilbot
 from vigilbot.domain import Gate, Mode, Unit
 from vigilbot.errors import BadSettings
 from vigilbot.settings import TABLE, Row, Settings, load
@@ -184,6 +186,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     ("environ", "said"),
     [
         ({"VIGILBOT_ONCAL_GRACE": "3"}, "Did you mean VIGILBOT_ONCALL_GRACE?"),
+        ({"VIGILBOT_FOO": "3"}, "Unset it; README lists every setting"),
         ({"VIGILBOT_": "3"}, "no setting is called VIGILBOT_"),
         ({"VIGILBOT_ONCALL_GRACE": "x"}, "environment variable VIGILBOT_ONCALL_GRACE: oncall.grace: 'x'"),
         ({"VIGILBOT_DEDUP_THETA": "{a"}, "is not YAML"),
@@ -262,6 +265,19 @@ def test_any_text_from_the_environment_is_taken_as_it_stands(text: str) -> None:
 def test_hostile_texts_survive_the_file(tmp_path: Path, text: str) -> None:
     shown = TABLE["scope.statement"].shown(text)
     assert load(write(tmp_path, f"scope: {{statement: {shown}}}")).scope.statement == text
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    package = Path(vigilbot.__file__).parent
+    read = {
+        node.attr
+        for path in package.rglob("*.py")
+        if package / "settings" not in path.parents
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    assert "opens" in read  # the gate, with `auto` decided
+    assert [name for name, row in TABLE.items() if row.key not in {*read, "gate"}] == []
 
 
 def test_a_readme_keeps_everything_but_the_table() -> None:

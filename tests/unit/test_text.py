@@ -209,8 +209,8 @@ def test_any_text_is_read_without_an_error(said: str) -> None:
 
 
 def test_an_abbreviation_opens_a_line_and_an_ellipsis_goes_on() -> None:
-    assert sentences("try again\nE.g. with another key") == ["try again", "E.g. with another key"]
-    assert sentences("not that hard to just… write it. Wait... What") == [
+    assert text.sentences("try again\nE.g. with another key") == ["try again", "E.g. with another key"]
+    assert text.sentences("not that hard to just… write it. Wait... What") == [
         "not that hard to just… write it.",
         "Wait...",
         "What",
@@ -218,5 +218,5 @@ def test_an_abbreviation_opens_a_line_and_an_ellipsis_goes_on() -> None:
 
 
 def test_words_of_one_letter_tell_no_language() -> None:
-    assert language("Esqueci a senha de outro usuário") == ""
-    assert language("My parcel is lost") == "en"
+    assert text.language("Esqueci a senha de outro usuário") == ""
+    assert text.language("My parcel is lost") == "en"

@@ -20,7 +20,7 @@ def evaluate() -> None:
     """Score one judgement of the engine on labelled conversations."""
 
 
-@evaluate.command()
+@evaluate.command(short_help="How well questions are told from everything else.")
 @click.argument("file", type=A_PATH)
 @click.option(
     "--cross-community",

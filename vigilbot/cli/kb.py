@@ -36,7 +36,7 @@ def _actor(command: C) -> C:
     )(command)
 
 
-@kb.command("list")
+@kb.command("list", short_help="What it knows, an entry a line.")
 @click.option("--channel", default="", help="Only what was learned in this channel, by name or id.")
 @click.option("--space", default="", help="Only what this space may see.")
 @click.option("--trust", type=click.Choice([t.value for t in Trust]), help="Only what is that far confirmed.")
@@ -85,7 +85,7 @@ def list_(
         kb_view.print_page(found, number=page, limit=limit)
 
 
-@kb.command()
+@kb.command(short_help="The life of ENTRY and every answer that leaned on it.")
 @click.argument("entry")
 @_as_json
 @installation
@@ -106,7 +106,7 @@ def show(entry: str, as_json: bool, config: Path | None, data: Path | None) -> N
         kb_view.print_life(life)
 
 
-@kb.command()
+@kb.command(short_help="What it would find and answer for QUESTION.")
 @click.argument("question")
 @click.option(
     "--channel", default="", help="As asked in this channel (name or id), which sees only its spaces."
@@ -133,7 +133,7 @@ def search(
     from vigilbot.providers.clock import SystemClock
 
     if not question.strip():
-        raise BadInput("the question is empty", place="vigilbot kb search", remedy="Write it between quotes")
+        raise BadInput("the question is empty", place="kb search", remedy="Write it between quotes")
     settings = settings_of(config, data)
 
     async def act() -> tuple[Judged, float]:
@@ -153,7 +153,7 @@ def search(
         kb_view.print_judged(judged, limit=shown, post=post)
 
 
-@kb.command()
+@kb.command(short_help="Take ENTRY out of use, with a reason.")
 @click.argument("entry")
 @click.option("--reason", required=True, help="Why, for the record and for whoever looks later.")
 @_actor
@@ -176,7 +176,7 @@ def retract(entry: str, reason: str, actor: str | None, config: Path | None, dat
     click.echo(f"Retracted {entry}. `vigilbot kb undo {entry}` brings it back.")
 
 
-@kb.command()
+@kb.command(short_help="Take back the last operation on ENTRY.")
 @click.argument("entry")
 @_actor
 @installation
@@ -200,7 +200,7 @@ def undo(entry: str, actor: str | None, config: Path | None, data: Path | None) 
     click.echo(f"Took back: {_run(act())} of {entry}. `vigilbot kb show {entry}` tells its life.")
 
 
-@kb.command()
+@kb.command(short_help="Embed what lacks a vector, rebuild the index.")
 @click.option(
     "--all", "everything", is_flag=True, help="Every vector and lexical row, not only the missing ones."
 )
@@ -239,7 +239,7 @@ def reindex(everything: bool, config: Path | None, data: Path | None) -> None:
     _run(act())
 
 
-@kb.command()
+@kb.command(short_help="Write every entry in force as JSON Lines.")
 @click.argument("file", type=A_PATH, required=False)
 @installation
 def export(file: Path | None, config: Path | None, data: Path | None) -> None:
@@ -264,7 +264,7 @@ def export(file: Path | None, config: Path | None, data: Path | None) -> None:
     click.echo(f"Wrote {len(lines)} entries to {file}.")
 
 
-@kb.command("import")
+@kb.command("import", short_help="Put the entries of a JSON Lines file in force.")
 @click.argument("file", type=A_PATH)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--tenant", default=None, help="Workspace of lines without; default: the ledger's only one.")

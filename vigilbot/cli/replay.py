@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from vigilbot.evals.replay_report import ReplayReport
 
 
+_DAY = 86_400  # seconds
+
+
 @click.command()
 @click.argument("export", type=A_PATH)
 @click.option(
@@ -47,10 +50,11 @@ if TYPE_CHECKING:
 @click.option("--limit", type=int, help="Only the first so many conversations.")
 @click.option(
     "--latency",
-    type=click.FloatRange(min=0),
+    type=float,
+    callback=lambda _context, _option, seconds: _virtual(seconds),
     default=5.0,
     show_default=True,
-    help="Virtual seconds one run takes.",
+    help="Virtual seconds one run takes, up to a day.",
 )
 @click.option("--keep", type=A_PATH, help="New folder for the ledger: start the bot with it, already warm.")
 @click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
@@ -114,6 +118,12 @@ def replay(
         click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
 
 
+def _virtual(seconds: float) -> float:
+    if not 0 <= seconds <= _DAY:  # nan neither
+        raise BadInput(f"--latency {seconds:g}", remedy=f"Give seconds of virtual time, 0 to {_DAY}")
+    return seconds
+
+
 def _write(report: ReplayReport, *, json_file: Path | None, html_file: Path | None) -> None:
     if html_file is not None:
         from vigilbot.evals.replay_html import replay_page
@@ -132,7 +142,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="vigilbot-replay-") as name:
             yield Path(name)
         return
-    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+    here = keep.resolve() == Path.cwd()
+    if here or (keep.exists() and (not keep.is_dir() or any(keep.iterdir()))):
         raise BadInput("exists already", place=str(keep), remedy="Name a new folder for --keep")
     if not keep.parent.is_dir() or not os.access(keep.parent, os.W_OK):
         raise BadInput("cannot be made", place=str(keep), remedy="Name a folder where you may write")

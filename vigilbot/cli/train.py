@@ -23,7 +23,7 @@ def train() -> None:
     """
 
 
-@train.command()
+@train.command(short_help="From labelled on-calls (JSON Lines).")
 @click.argument("file", type=A_PATH)
 @OUT
 @installation
@@ -54,7 +54,7 @@ def identify(file: Path, out: Path, config: Path | None, data: Path | None) -> N
     click.echo(f"Coefficients: {out}")
 
 
-@train.command()
+@train.command(short_help="From on-calls that name the answering messages.")
 @click.argument("file", type=A_PATH)
 @OUT
 @installation
@@ -75,7 +75,7 @@ def extract(file: Path, out: Path, config: Path | None, data: Path | None) -> No
     click.echo(f"Coefficients: {out}")
 
 
-@train.command()
+@train.command(short_help="From what a ledger says became of its answers.")
 @click.argument("ledger", type=A_PATH)
 @OUT
 @installation

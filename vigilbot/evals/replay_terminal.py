@@ -26,7 +26,7 @@ TERMS: Final[Mapping[str, str]] = {
     "card": "an answer it would have posted, with the sources it cites",
     "abstained": "the question is in scope, but nothing it knew supported an answer, so it stayed silent",
     "held": "it had an answer and kept it back: not sure enough, enough cards already, or listening only",
-    "duplicate": "a card in the same conversation already said it",
+    "duplicate": "a card or a human in the same conversation already said it",
     "beaten": "a human answered while it was still working, so it stayed silent",
     "lead": "time from its card to the human's own answer to the same question",
     "right": "its first source is the document that resolved the case; without gold: a human later said "
@@ -115,7 +115,7 @@ def _outcomes(figures: Mapping[str, Any]) -> Table:
         ("  question out of scope", "out_of_scope"),
         ("  abstained: knew nothing that fits", "abstained"),
         ("  held an answer back", "held"),
-        ("  duplicate of a card already there", "duplicates"),
+        ("  duplicate: already said there", "duplicates"),
         ("  beaten by a human", "beaten_by_human"),
     )
     for label, key in rows:

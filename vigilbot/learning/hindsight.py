@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vigilbot.domain import Dialogue, QuestionState, Role, Scope
 from vigilbot.knowledge import Origin
-from vigilbot.ledger import Ledger, Runs
+from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import pack, stamp
 from vigilbot.ports import Engine
 
@@ -24,18 +24,23 @@ class Hindsight:
         self._scoped = scoped
 
     async def look(self, dialogue: Dialogue, *, origin: Origin) -> bool:
-        """Records the customer's words as a question if an analyst's resolution cites a source."""
+        """Records the customer's words as a question if an analyst's resolution cites a source.
+
+        Each look that asked the engine is counted in ``oncalls.looks``.
+        """
         asked = [m for m in dialogue.messages if m.role is Role.CUSTOMER]
         if not asked or not any(m.role is Role.ANALYST and m.at > asked[0].at for m in dialogue.messages):
             return False
         if self._scoped and await self._out_of_scope(origin.oncall):
             return False
+        looked = Chats.looked(origin.oncall)
         questions = await self._engine.rewrite(dialogue, asked)
         for question in questions[:1]:
             found = await self._engine.extract(dialogue, question)
             if not any(c.url for extraction in found for c in extraction.citations):
                 continue
             await self._ledger.write(
+                looked,
                 Runs.put(
                     "questions",
                     id=f"{origin.oncall}#{RUN}",
@@ -49,9 +54,10 @@ class Hindsight:
                     asker=asked[0].author,
                     asked_at=stamp(asked[0].at),
                     state=QuestionState.OPEN.value,
-                )
+                ),
             )
             return True
+        await self._ledger.write(looked)
         return False
 
     async def _out_of_scope(self, oncall: str) -> bool:

@@ -6,16 +6,24 @@ from datetime import datetime, timedelta
 
 from vigilbot.domain import Dialogue, OnCallState, Outcome, QuestionState, Role
 from vigilbot.knowledge import Knowledge, Origin
+from vigilbot.learning.agreement import Agreement, Comparison
 from vigilbot.learning.answered import Answered
 from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.learning.reviewer import Reviewer
 from vigilbot.learning.unanswered import Unanswered
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import moment
+from vigilbot.ledger.rows import blob_vector, moment, unpack_citations
 from vigilbot.ports import Clock, Row, Statement
 
 _SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED)
+
+
+_OUTCOMES = {
+    Agreement.SAME: Outcome.CONSISTENT_BY_HUMAN,
+    Agreement.NEAR: Outcome.IGNORED,
+    Agreement.OTHER: Outcome.CONTRADICTED,
+}
 
 
 class Lessons:
@@ -31,6 +39,7 @@ class Lessons:
         unanswered: Unanswered,
         reviewer: Reviewer,
         hindsight: Hindsight,
+        comparison: Comparison,
         clock: Clock,
         delay: timedelta,
         quiet: timedelta,
@@ -42,6 +51,7 @@ class Lessons:
         self._unanswered = unanswered
         self._reviewer = reviewer
         self._hindsight = hindsight
+        self._comparison = comparison
         self._clock = clock
         self._quiet = quiet
 
@@ -91,7 +101,12 @@ class Lessons:
                 if row["delivery_state"] == "sent"
             }
             questions = await self._ledger.runs.questions(oncall["id"])
-            if not questions and settled and await self._hindsight.look(dialogue, origin=origin):
+            if (
+                not questions
+                and settled
+                and self._unanswered.may_look(oncall, final=final)
+                and await self._hindsight.look(dialogue, origin=origin)
+            ):
                 questions = await self._ledger.runs.questions(oncall["id"])
             for question in questions:
                 if question["state"] == QuestionState.WITHDRAWN:
@@ -167,16 +182,25 @@ class Lessons:
     async def _compare(
         self, answer: Row, learned: str, question: Row, *, origin: Origin, shown: bool
     ) -> None:
-        """The human's resolution against the bot's: the same entry agrees, another contradicts."""
-        now = self._clock.now()
-        if learned in leaned_on(answer):
-            await self._ledger.write(Runs.set_outcome(answer["id"], Outcome.CONSISTENT_BY_HUMAN, at=now))
-        elif shown:
-            await self._reviewer.contradict(answer, question, origin=origin)
-        else:
-            await self._ledger.write(Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=now))
+        """The human's resolution against the bot's: the same agrees, another thing contradicts.
 
-    async def source_changed(self, message_id: str, *, gone: bool) -> list[Statement]:
+        About the same thing in other words is neither: no outcome, and nothing counts against the entry.
+        """
+        now = self._clock.now()
+        entry = await self._knowledge.get(learned)
+        agreement = Agreement.SAME if learned in leaned_on(answer) or entry is None else Agreement.OTHER
+        if entry is not None and agreement is Agreement.OTHER and answer["vector"]:
+            agreement = await self._comparison.of(
+                answer["text"], blob_vector(answer["vector"]), unpack_citations(answer["citations"]), entry
+            )
+        if agreement is Agreement.OTHER and shown:
+            await self._reviewer.contradict(answer, question, origin=origin)
+            return
+        outcome = _OUTCOMES[agreement] if agreement is not Agreement.NEAR or shown else None
+        if outcome is not None:
+            await self._ledger.write(Runs.set_outcome(answer["id"], outcome, at=now))
+
+    async def source_changed(self, message_id: str, *, oncall: str, gone: bool) -> list[Statement]:
         """A message something was learned from was deleted: retracts. Or edited: what makes it be read again.
 
         The statements belong into the write that changes the message.
@@ -184,8 +208,10 @@ class Lessons:
         again: list[Statement] = []
         rows = await self._ledger.fetch(
             "SELECT DISTINCT k.entry, k.learned_from FROM knowledge k, json_each(k.message_ids) m "
-            "WHERE k.valid_to IS NULL AND k.retracted = 0 AND m.value = :message",
+            "WHERE k.valid_to IS NULL AND k.retracted = 0 AND m.value = :message "
+            "AND (k.learned_from = :oncall OR k.entry IN (SELECT entry FROM support WHERE oncall = :oncall))",
             message=message_id,
+            oncall=oncall,
         )
         for row in rows:
             if gone:

@@ -10,6 +10,7 @@ from datetime import datetime
 from vigilbot.domain import (
     Answer,
     Dialogue,
+    Extraction,
     KnowledgeEntry,
     Message,
     Outcome,
@@ -21,7 +22,7 @@ from vigilbot.domain import (
     Trust,
     Verdict,
 )
-from vigilbot.knowledge import Knowledge, Origin
+from vigilbot.knowledge import Knowledge, Origin, new_entry_id
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import pack, stamp, to_question
@@ -100,7 +101,7 @@ class Reviewer:
             await self._knowledge.support(
                 entries[0], origin=origin, kind=SupportKind.AGREED, question=question["text"], also=also
             )
-        elif review.verdict is Verdict.UPDATE and _may_change(entries[0]):
+        elif review.verdict is Verdict.UPDATE and _may_reword(entries[0], origin):
             await self._knowledge.revise(
                 entries[0],
                 tenant=origin.tenant,
@@ -113,6 +114,8 @@ class Reviewer:
                 reason=review.reason,
                 also=[*also, self._against(entries[0], question, origin)],
             )
+        elif review.verdict is Verdict.UPDATE:
+            await self._beside(review, question, entries[0], origin=origin, also=also)
         elif review.verdict is Verdict.DELETE:
             # The verdict comes last: after a crash between, the review is done again.
             for entry in entries:
@@ -122,6 +125,36 @@ class Reviewer:
             await self._ledger.write(*flags, *(self._against(e, question, origin) for e in entries), *also)
         else:
             await self._ledger.write(*also)
+
+    async def _beside(
+        self, review: Review, question: Row, entry: KnowledgeEntry, *, origin: Origin, also: list[Statement]
+    ) -> None:
+        """What was said here becomes an entry of this space; the other is for operators to change.
+
+        So what an analyst verified keeps its words, and those of a private channel stay in it.
+        """
+        found = Extraction(
+            question=review.question or question["text"],
+            answer=review.answer,
+            message_ids=review.message_ids,
+            citations=review.citations,
+            confirmed=False,
+            resolved_at=self._clock.now(),
+            precondition=review.precondition,
+        )
+        bookkeeping = [
+            *also,
+            self._against(entry, question, origin),
+            self._flag(entry, review, origin),
+        ]
+        await self._knowledge.learn(
+            found,
+            origin=origin,
+            entry_id=new_entry_id(question["id"], "review"),
+            actor="review",
+            reason=f"beside {entry.id}: {review.reason}",
+            also=lambda learned: bookkeeping,
+        )
 
     def _against(self, entry: KnowledgeEntry, question: Row, origin: Origin) -> Statement:
         return self._ledger.entries.put_support(
@@ -168,6 +201,11 @@ def _unfounded(review: Review, dialogue: Dialogue) -> str:
 def _may_change(entry: KnowledgeEntry) -> bool:
     """Only what was learned from on-calls and nobody verified."""
     return bool(entry.learned_from) and entry.trust is not Trust.VERIFIED
+
+
+def _may_reword(entry: KnowledgeEntry, origin: Origin) -> bool:
+    """What one space says may not be told in another."""
+    return _may_change(entry) and entry.space == origin.space
 
 
 def _outcome(review: Review, *, shown: bool) -> Outcome | None:

@@ -13,7 +13,8 @@ from vigilbot.ports import Clock, Embedder, Row
 
 
 class Standing:
-    """``similarity`` is the least cosine between a waiting question and what was just learned.
+    """``similarity`` is the least cosine between a waiting question and what was just learned; a question
+    older than ``max_age`` waits no longer, and with zero none ever does.
 
     It only wakes a question; whether there is a card is decided by a run like any other.
     """
@@ -39,18 +40,19 @@ class Standing:
 
     async def wake(self, oncall: OnCall, taught: Sequence[str]) -> int:
         """Makes every waiting question due that one of these entries may answer; returns how many."""
+        if not self._max_age:
+            return 0
         now = self._clock.now()
         entries = [e for e in [await self._knowledge.get(i) for i in taught] if e is not None]
         waiting = await self._ledger.runs.waiting_questions(tenant=oncall.tenant, since=now - self._max_age)
-        waiting = [q for q in waiting if q["oncall"] != oncall.id and q["vector"]]
+        waiting = [q for q in waiting if q["oncall"] != oncall.id]
         if not entries or not waiting:
             return 0
         vectors = await self._embedder.embed([e.question for e in entries])
         channels = {(c["tenant"], c["channel"]): c for c in await self._ledger.chats.channels()}
         woken = []
         for question in waiting:
-            asked_in = await self._ledger.chats.oncall(question["oncall"])
-            channel = channels.get((question["tenant"], asked_in.channel)) if asked_in else None
+            channel = channels.get((oncall.tenant, question["channel"]))
             visible = self._spaces_of(channel) if channel else ()
             vector = blob_vector(question["vector"])
             close = any(

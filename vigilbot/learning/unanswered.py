@@ -23,6 +23,10 @@ class Unanswered:
     def may_try(self, question: Row, *, final: bool) -> bool:
         return bool(question["attempts"] < (self._attempts if final else self._attempts - 1))
 
+    def may_look(self, oncall: Row, *, final: bool) -> bool:
+        """The same bound for an on-call in which no question was seen at all."""
+        return bool(oncall["looks"] < (self._attempts if final else self._attempts - 1))
+
     async def learn(
         self, question: Row, dialogue: Dialogue, *, origin: Origin, final: bool
     ) -> Learned | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from vigilbot.domain import Dialogue, Event, Message, OnCall, Role
-from vigilbot.ledger.rows import columns, pack, pack_event, stamp, to_message, to_oncall
+from vigilbot.ledger.rows import columns, moment, pack, pack_event, stamp, to_message, to_oncall
 from vigilbot.ports import Database, Row, Statement
 
 
@@ -128,7 +128,14 @@ class Chats:
         )
 
     @staticmethod
-    def put_message(message: Message, *, event: Event, oncall: str, rule: str) -> Statement:
+    def looked(oncall_id: str) -> Statement:
+        """One more attempt to find a question that nobody asked in words."""
+        return Statement("UPDATE oncalls SET looks = looks + 1 WHERE id = :id", {"id": oncall_id})
+
+    @staticmethod
+    def put_message(
+        message: Message, *, event: Event, oncall: str, rule: str, held_until: datetime | None = None
+    ) -> Statement:
         values = {
             "id": message.id,
             "tenant": event.tenant,
@@ -138,12 +145,14 @@ class Chats:
             "at": stamp(message.at),
             "author": message.author,
             "author_name": message.author_name,
+            "thread": message.thread,
             "role": message.role.value,
             "rule": rule,
             "text": message.text,
             "images": pack(
                 [{"url": i.url, "title": i.title, "media_type": i.media_type} for i in message.images]
             ),
+            "held_until": stamp(held_until) if held_until else None,
         }
         return Statement(f"INSERT INTO messages {columns(values)} ON CONFLICT DO NOTHING", values)
 
@@ -160,18 +169,23 @@ class Chats:
 
     @staticmethod
     def ask_anew(message_id: str, *, oncall: str) -> list[Statement]:
-        """Uncovers what one run took together with this message; questions made of it are withdrawn."""
+        """Uncovers what one run took together with this message; questions made of it are withdrawn.
+
+        What a card of that run has answered stays answered.
+        """
         args = {"id": message_id, "oncall": oncall}
         return [
             Statement(
                 "UPDATE questions SET state = 'withdrawn', standing_at = NULL WHERE oncall = :oncall "
-                "AND state IN ('open', 'held', 'unresolved') "
+                "AND state IN ('open', 'unresolved') "
                 "AND EXISTS (SELECT 1 FROM json_each(message_ids) WHERE value = :id)",
                 args,
             ),
             Statement(
                 "UPDATE messages SET run = NULL WHERE oncall = :oncall "
-                "AND run = (SELECT run FROM messages WHERE id = :id)",
+                "AND run = (SELECT run FROM messages WHERE id = :id) AND id NOT IN (SELECT m.value "
+                "FROM questions q, json_each(q.message_ids) m WHERE q.oncall = :oncall "
+                "AND q.state IN ('answered', 'resolved'))",
                 args,
             ),
         ]
@@ -181,7 +195,7 @@ class Chats:
         """Questions of which no message is left are nobody's questions any more."""
         return Statement(
             "UPDATE questions SET state = 'withdrawn', standing_at = NULL WHERE oncall = :oncall "
-            "AND state IN ('open', 'held', 'unresolved') AND NOT EXISTS (SELECT 1 FROM messages m "
+            "AND state IN ('open', 'unresolved') AND NOT EXISTS (SELECT 1 FROM messages m "
             "WHERE m.deleted = 0 AND m.id IN (SELECT value FROM json_each(questions.message_ids)))",
             {"oncall": oncall},
         )
@@ -193,14 +207,15 @@ class Chats:
             {"id": message_id},
         )
 
-    async def dialogue(self, oncall_id: str, *, until: datetime | None = None) -> Dialogue:
+    async def dialogue(self, oncall_id: str, *, limit: int = 1000) -> Dialogue:
+        """The on-call's newest ``limit`` messages, in time order: a channel may talk for weeks."""
         rows = await self._database.fetch(
             "SELECT * FROM messages WHERE oncall = :oncall AND deleted = 0 "
-            "AND (:until = '' OR at <= :until) ORDER BY at, ts",
+            "ORDER BY at DESC, ts DESC LIMIT :limit",
             oncall=oncall_id,
-            until=stamp(until) if until else "",
+            limit=limit,
         )
-        return Dialogue(messages=tuple(to_message(row) for row in rows))
+        return Dialogue(messages=tuple(to_message(row) for row in reversed(rows)))
 
     async def uncovered(self, oncall_id: str) -> tuple[Message, ...]:
         """Customer messages no run has covered yet, in time order."""
@@ -211,6 +226,22 @@ class Chats:
             role=Role.CUSTOMER.value,
         )
         return tuple(to_message(row) for row in rows)
+
+    async def held(self, oncall_id: str) -> dict[str, datetime]:
+        """Until when which of the uncovered messages wait for the analyst who took them on."""
+        rows = await self._database.fetch(
+            "SELECT id, held_until FROM messages WHERE oncall = :oncall AND run IS NULL AND deleted = 0 "
+            "AND held_until IS NOT NULL",
+            oncall=oncall_id,
+        )
+        return {row["id"]: moment(row["held_until"]) for row in rows}
+
+    @staticmethod
+    def hold(message_ids: Sequence[str], *, until: datetime) -> Statement:
+        return Statement(
+            "UPDATE messages SET held_until = :until WHERE id IN (SELECT value FROM json_each(:ids))",
+            {"until": stamp(until), "ids": pack(list(message_ids))},
+        )
 
     async def due_oncalls(self, kind: str, *, now: datetime, limit: int = 50) -> list[Row]:
         """On-calls whose ``run``, ``learn`` or ``close`` timer has come, oldest first."""

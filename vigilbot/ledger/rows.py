@@ -91,6 +91,7 @@ def to_message(row: Row) -> Message:
         text=row["text"],
         images=tuple(Image(**image) for image in json.loads(row["images"])),
         author_name=row["author_name"],
+        thread=row["thread"],
         version=row["version"],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,28 @@ class Runs:
         return Statement(f"INSERT INTO {table} {columns(values)} ON CONFLICT DO NOTHING", values)
 
     @staticmethod
-    def cover(message_ids: Sequence[str], *, run: str) -> Statement:
-        return Statement(
-            "UPDATE messages SET run = :run WHERE id IN (SELECT value FROM json_each(:ids))",
-            {"run": run, "ids": pack(list(message_ids))},
+    def cover(seen: Mapping[str, int], *, run: str, oncall: str) -> list[Statement]:
+        """Marks a run's messages as read. ``seen``: the version of each that it read.
+
+        When one was edited while the run went on, nothing it concluded counts, and all are read again.
+        """
+        edited = (
+            "EXISTS (SELECT 1 FROM json_each(:seen) s JOIN messages m ON m.id = s.key "
+            "WHERE m.deleted = 0 AND m.version > s.value)"
         )
+        args = {"run": run, "oncall": oncall, "seen": pack(dict(seen))}
+        return [
+            Statement(
+                "UPDATE questions SET state = 'withdrawn' "
+                f"WHERE oncall = :oncall AND run = :run AND {edited}",
+                args,
+            ),
+            Statement(
+                "UPDATE messages SET run = :run "
+                f"WHERE id IN (SELECT key FROM json_each(:seen)) AND NOT {edited}",
+                args,
+            ),
+        ]
 
     async def run(self, run_id: str) -> Row | None:
         rows = await self._database.fetch("SELECT * FROM runs WHERE id = :id", id=run_id)
@@ -47,11 +64,13 @@ class Runs:
         )
 
     async def waiting_questions(self, *, tenant: str, since: datetime) -> list[Row]:
-        """Open questions of on-calls that have not closed: what another on-call may answer."""
+        """Open questions of on-calls that have not closed, each with its channel: another may answer them."""
         return await self._database.fetch(
-            "SELECT q.* FROM questions q JOIN oncalls o ON o.id = q.oncall "
+            "SELECT q.id, q.oncall, q.vector, q.standing_seq, o.channel "
+            "FROM questions q JOIN oncalls o ON o.id = q.oncall "
             "WHERE q.tenant = :tenant AND q.state = 'open' AND q.resolved_at IS NULL "
-            "AND o.state = 'open' AND o.quiet = 0 AND q.asked_at >= :since ORDER BY q.asked_at, q.id",
+            "AND q.vector IS NOT NULL AND o.state = 'open' AND o.quiet = 0 "
+            "AND q.asked_at >= :since ORDER BY q.asked_at, q.id",
             tenant=tenant,
             since=stamp(since),
         )
@@ -68,6 +87,14 @@ class Runs:
         changes = ", ".join(f"{name} = :{name}" for name in values)
         return Statement(f"UPDATE questions SET {changes} WHERE id = :id", {**values, "id": question_id})
 
+    @staticmethod
+    def answered(question_id: str) -> Statement:
+        """A card stands; unless the question was withdrawn or resolved while it was posted."""
+        return Statement(
+            "UPDATE questions SET state = 'answered' WHERE id = :id AND state IN ('open', 'unresolved')",
+            {"id": question_id},
+        )
+
     async def answer(self, answer_id: str) -> Row | None:
         rows = await self._database.fetch("SELECT * FROM answers WHERE id = :id", id=answer_id)
         return rows[0] if rows else None
@@ -77,13 +104,21 @@ class Runs:
             "SELECT * FROM answers WHERE oncall = :oncall ORDER BY at, id", oncall=oncall
         )
 
-    async def sent(self, oncall: str) -> list[Row]:
-        """Answers whose card stands or is about to, with the delivery's state."""
+    async def sent(self, oncall: str, *, also: Sequence[DeliveryState] = ()) -> list[Row]:
+        """Answers whose card stands or is about to (or is in one of these states), with the delivery's.
+
+        A card that waits for a question that was withdrawn meanwhile is not about to: it will be skipped.
+        """
+        states = [DeliveryState.DUE, DeliveryState.SENT, *also]
         return await self._database.fetch(
             "SELECT a.*, d.state AS delivery_state, d.sent_at, d.due_at, d.accepted_by, "
             "d.key AS delivery_key FROM deliveries d JOIN answers a ON a.id = d.answer "
-            "WHERE d.oncall = :oncall AND d.state IN ('due', 'sent') ORDER BY d.due_at, d.key",
+            "JOIN questions q ON q.id = a.question "
+            "WHERE d.oncall = :oncall AND d.state IN (SELECT value FROM json_each(:states)) "
+            "AND NOT (d.state = 'due' AND q.state = 'withdrawn') "
+            "ORDER BY d.due_at, d.key",
             oncall=oncall,
+            states=pack([state.value for state in states]),
         )
 
     async def due_deliveries(self, *, now: datetime) -> list[Row]:

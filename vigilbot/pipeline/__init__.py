@@ -68,8 +68,7 @@ class Pipeline:
     ) -> Trace:
         """``newest`` are the customer messages the run is about; ``dialogue`` may reach beyond them."""
         timings: dict[str, float] = {}
-        upto = newest[-1].at
-        seen = Dialogue(messages=tuple(m for m in dialogue.messages if m.at <= upto))
+        seen = _through(dialogue, newest)
         searching = asyncio.ensure_future(self._search(seen, newest, place, timings))
         try:
             with _Timer(timings, "identify"):
@@ -190,11 +189,18 @@ def _stands(judged: Judged, *, number: int) -> list[Sent]:
 
 def helpers_since(dialogue: Dialogue, question: Question) -> tuple[Message, ...]:
     """What analysts and peers wrote after the question's last message."""
-    ids = set(question.message_ids)
-    asked = [m.at for m in dialogue.messages if m.id in ids]
+    asked = [n for n, m in enumerate(dialogue.messages) if m.id in question.message_ids]
     if not asked:
         return ()
-    return tuple(m for m in dialogue.messages if m.at > max(asked) and m.role in (Role.ANALYST, Role.PEER))
+    later = dialogue.messages[asked[-1] + 1 :]
+    return tuple(m for m in later if m.role in (Role.ANALYST, Role.PEER))
+
+
+def _through(dialogue: Dialogue, newest: Sequence[Message]) -> Dialogue:
+    """The dialogue up to the last of these messages; by place, since times can be equal."""
+    ids = {m.id for m in newest}
+    last = max((n for n, m in enumerate(dialogue.messages) if m.id in ids), default=-1)
+    return Dialogue(messages=dialogue.messages[: last + 1])
 
 
 def _end(dialogue: Dialogue) -> datetime:

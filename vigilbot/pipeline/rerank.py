@@ -69,7 +69,7 @@ class EvidenceReranker:
         """
         if not passages:
             return ()
-        scale = await self._scale.likeness()
+        scale = await self._scale.likeness(question.text)
         answers = await self._answers(question, passages)
         cosines = answers[1:] @ answers[0]
         keys = _resolutions(passages, answers[1:])
@@ -158,7 +158,7 @@ def _vote(
     best: float,
     elsewhere: float,
 ) -> Vote:
-    alike = scale.of(passage.dense)
+    alike = scale.between(passage.dense, asked, f"{passage.entry.question}\n{passage.entry.precondition}")
     rare = max(0.0, passage.lexical) / best if best > 0 else 0.0
     clash = conflict(asked, f"{passage.entry.question}\n{passage.entry.precondition}")
     weight = _weight(passage, times, elsewhere)

@@ -54,6 +54,9 @@ def open_export(path: Path, *, limits: Limits | None = None) -> ExportFiles:
         if not path.exists():
             raise BadExport("no such file or folder", place=str(path), remedy=_GIVE)
         if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                if file.read(4) == b"PK\x03\x04":
+                    raise BadExport("a zip without its end", place=str(path), remedy=_AGAIN)
             raise BadExport("neither a zip nor a folder", place=str(path), remedy=_GIVE)
         return _Zip(path, limits)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:

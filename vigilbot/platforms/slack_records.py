@@ -187,6 +187,7 @@ def _posted(
         at=at,
         key=f"replay:{natural}",
         natural_key=natural,
+        thread_author=_text(record, "parent_user_id"),
         text=text,
         images=tuple(_images(files)),
         is_bot=person.is_bot,

@@ -223,7 +223,13 @@ class RetrievalSettings:
     """How knowledge is searched."""
 
     candidates: int = setting(40, "Entries fetched along each path, before reranking.", least=1, most=1000)
-    passages: int = setting(8, "Entries kept after reranking.", least=1, most=50)
+    passages: int = setting(
+        8,
+        "The best of them after reranking that a language model is shown with a question; the extractive "
+        "engine weighs all of them.",
+        least=1,
+        most=50,
+    )
     index: Literal["chroma", "exact"] = setting(
         "chroma",
         "Where vectors are searched. chroma: an embedded index beside the ledger, rebuilt whenever it is in "

@@ -59,8 +59,11 @@ def from_environment(table: Table, environ: Mapping[str, str]) -> Values:
         if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
         if variable not in by_variable:
-            close = get_close_matches(variable[:80], by_variable, n=1, cutoff=0.6)
-            remedy = f"Did you mean {close[0]}?" if close else "Unset it; README lists every setting"
+            # Without the prefix, which all have in common.
+            close = get_close_matches(
+                variable.removeprefix(PREFIX)[:80], [v.removeprefix(PREFIX) for v in by_variable], n=1
+            )
+            remedy = f"Did you mean {PREFIX}{close[0]}?" if close else "Unset it; README lists every setting"
             raise BadSettings(f"no setting is called {variable}", place="environment", remedy=remedy)
         row = by_variable[variable]
         values[row.name] = _read_text(row, environ[variable], f"environment variable {variable}")

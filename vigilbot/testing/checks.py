@@ -77,6 +77,8 @@ class Checks:
         if "accept" in value:
             has = any(a.kind is ActionKind.ACCEPT for a in posted.card.actions)
             _same("card has an Accept button", value["accept"], has)
+        if "under" in value:
+            _same("card's thread", self._world.events[value["under"]].thread, posted.thread)
         if "after" in value:
             self._time("card", value["after"], posted.at)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vigilbot.app import engine_of
-from vigilbot.domain import EventKind
+from vigilbot.domain import Event, EventKind
 from vigilbot.errors import VigilBotError
 from vigilbot.ports import Embedder, Engine
 from vigilbot.providers.embedder_hash import HashEmbedder
@@ -98,13 +98,19 @@ class _Actor:
         await self._world.life.event(event)
 
     async def _meanwhile(self, step: Step) -> None:
-        options = _said({k: v for k, v in step.options.items() if k != step.who})
-        text = str(step.options[step.who])
-
         async def happening() -> None:
-            await self._world.intrude(self._world.said(step.who, text, **options))
+            await self._world.intrude(self._happening(step.who, step.options))
 
         self._world.engine.meanwhile(_call(step.value), happening)
+
+    def _happening(self, what: str, options: Mapping[str, Any]) -> Event:
+        """Somebody's message, or an edit or a deletion by its author."""
+        if what in ("edit", "delete"):
+            label = str(options[what])
+            kind = EventKind.EDITED if what == "edit" else EventKind.DELETED
+            return self._world.about(label, kind, self._author(label), **_only(options, "text"))
+        said = _said({key: value for key, value in options.items() if key != what})
+        return self._world.said(what, str(options[what]), **said)
 
     async def _wait(self, step: Step) -> None:
         await self._world.wait(None if step.value == "all" else span(step.value))
@@ -116,13 +122,10 @@ class _Actor:
         await self._world.life.event(event)
 
     async def _edit(self, step: Step) -> None:
-        who = self._author(step.value)
-        event = self._world.about(step.value, EventKind.EDITED, who, text=str(step.options["text"]))
-        await self._world.life.event(event)
+        await self._world.life.event(self._happening("edit", {"edit": step.value, **step.options}))
 
     async def _delete(self, step: Step) -> None:
-        who = self._author(step.value)
-        await self._world.life.event(self._world.about(step.value, EventKind.DELETED, who))
+        await self._world.life.event(self._happening("delete", {"delete": step.value}))
 
     async def _command(self, step: Step) -> None:
         label = self._world.root(step.options.get("on", "main"))

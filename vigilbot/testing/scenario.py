@@ -34,7 +34,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "withdraw": ("on", "card", "reply"),
     "redeliver": ("times", "transport"),
     "restart": (),
-    "meanwhile": (),  # one more key: who says what
+    "meanwhile": (),  # and what happens: who says what, or the step edit or delete
     "fail": ("times",),
     "refuse": (),
     "lose": (),
@@ -50,7 +50,7 @@ EXPECT = (
     "gate", "closed_because", "roles", "rules", "messages", "knowledge", "entries", "calls", "attempts",
     "flagged", "taken",
 )  # fmt: skip
-CARD = ("number", "says", "lacks", "cites", "provenance", "after", "accept")
+CARD = ("number", "says", "lacks", "cites", "provenance", "after", "accept", "under")
 ENTRY = (
     "about", "question", "answer", "lacks", "cites", "trust", "support", "against", "revision", "retracted",
     "precondition", "space",
@@ -180,11 +180,11 @@ class _Reader:
         allowed = (first, *STEPS[first])
         who = ""
         if first == "meanwhile":
-            speakers = [key for key in item if key in people]
-            if len(speakers) != 1:
-                raise self.bad(line, "a step 'meanwhile' needs one person who says something")
-            who = speakers[0]
-            allowed = (first, who, *SAY)
+            happenings = [key for key in item if key in people or key in ("edit", "delete")]
+            if len(happenings) != 1:
+                raise self.bad(line, "a step 'meanwhile' needs one thing: somebody speaks, edit or delete")
+            who = happenings[0]
+            allowed = (first, who, *STEPS.get(who, SAY))
         self._only(item, allowed)
         return Step(kind=first, line=line, who=who, value=item[first], options=_rest(item, first))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vigilbot.app import LEDGER, Parts, assembled
-from vigilbot.bot import Reply
+from vigilbot.clicks import Reply
 from vigilbot.domain import Citation, Event, EventKind, PassageKind, Trust, Unit
 from vigilbot.errors import VigilBotError
 from vigilbot.knowledge import new_entry_id
@@ -273,7 +273,7 @@ class World:
             EventKind.COMMAND, who, channel=known.channel, ts=card.ts, thread=card.thread, at=at
         )
         bot = self.parts.bot
-        act = bot.withdraw if action == "withdraw" else bot.accept
+        act = bot.clicks.withdraw if action == "withdraw" else bot.clicks.accept
         reply = await act(answer_id=value, clicked=clicked)
         await self.life.until(self.clock.now())
         return reply

@@ -69,6 +69,45 @@ def test_an_unknown_command() -> None:
     result = CliRunner().invoke(root, ["kbb"])
     assert result.exit_code == 2
     assert "No such command 'kbb'" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["replay"], "vigilbot: replay: Missing argument 'EXPORT'. See `vigilbot replay --help`\n"),
+        (
+            ["kb", "list", "--page", "x"],
+            "vigilbot: kb list: Invalid value for '--page': 'x' is not a valid integer range. "
+            "See `vigilbot kb list --help`\n",
+        ),
+    ],
+)
+def test_a_misused_command_is_one_line(args: Sequence[str], said: str) -> None:
+    result = CliRunner().invoke(root, args, prog_name="vigilbot")
+    assert (result.exit_code, result.stderr, result.stdout) == (2, said, "")
+
+
+def test_a_group_alone_shows_its_commands() -> None:
+    result = CliRunner().invoke(root, ["kb"])
+    assert "retract" in result.output
+
+
+def test_told_to_end_it_unwinds() -> None:
+    code = (
+        "import os, signal, sys, vigilbot.__main__ as m\n"
+        "class Root:\n"
+        "    def __call__(self, **_):\n"
+        "        try:\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            import time; time.sleep(30)\n"
+        "        finally:\n"
+        "            print('cleaned up')\n"
+        "m.root = Root()\n"
+        "m.main()\n"
+    )
+    done = python("-c", code)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\n", "")
 
 
 @click.command()
@@ -116,3 +155,11 @@ def test_a_defect_keeps_its_traceback() -> None:
     group = LazyGroup("vigilbot", lazy={"x": LazyCommand("vigilbot.errors:BadInput", "")})
     with pytest.raises(TypeError, match="not a click command"):
         CliRunner().invoke(group, ["x"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["kb", "eval", "train"])
+def test_the_list_of_a_group_cuts_no_line(name: str) -> None:
+    said = CliRunner().invoke(root, [name, "--help"], terminal_width=80).output
+    commands = said.partition("Commands:")[2]
+    assert commands.strip()
+    assert "..." not in commands

@@ -23,7 +23,7 @@ from vigilbot.engines.extractive.wording import cited, general, joined
         ("안녕하세요 Carl 님, 사용자 메뉴에서 프로필을 여세요.", "사용자 메뉴에서 프로필을 여세요."),
         ("مرحبا كارل، اذهب إلى الإدارة ثم المستخدمون.", "اذهب إلى الإدارة ثم المستخدمون."),
         ("नमस्ते कार्ल, एडमिन पैनल में सूची खोलिए।", "एडमिन पैनल में सूची खोलिए।"),
-        ("Здравствуйте, Карл! Откройте профиль и нажмите «Сбросить».", "Откройте профиль и нажмите «Сбросить»."),
+        ("Здравствуйте, Карл! Откройте профиль и нажмите кнопку.", "Откройте профиль и нажмите кнопку."),
     ],
 )
 def test_greeting_and_name_go(said: str, kept: str) -> None:
@@ -53,6 +53,14 @@ def test_an_offer_of_help_is_not_the_answer() -> None:
     assert general("It is a known issue. Let me see if I can find a trace somewhere.") == [
         "It is a known issue."
     ]
+
+
+def test_a_wish_behind_a_link_goes() -> None:
+    link = "https://help.example.com/tab"
+    said = f"Congrats on reaching the goal! Learn more about it here: {link} Hope this helps!"
+    assert general(said) == [f"Learn more about it here: {link}"]
+    kept = f"Open {link} and thanks to the new tab you see all of it"
+    assert general(kept) == [kept]
 
 
 def test_an_example_stays_whole() -> None:

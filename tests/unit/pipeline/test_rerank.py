@@ -11,7 +11,7 @@ import pytest
 
 from vigilbot.conflicts import conflict
 from vigilbot.domain import ChannelHistory, Citation, KnowledgeEntry, Passage, PassageKind, Question, Trust
-from vigilbot.pipeline.likeness import Likeness, measure
+from vigilbot.pipeline.likeness import Likeness, Scale, measure, pairs
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.ports import Vector
 from vigilbot.testing import HashEmbedder
@@ -81,10 +81,11 @@ async def test_nothing_stays_nothing(reranker: EvidenceReranker) -> None:
 
 
 async def test_voices_for_one_document_outvote_a_slightly_nearer_one(reranker: EvidenceReranker) -> None:
-    many = [passage(n, f"locked out {n}", "use the reset page", RESET, dense=0.35) for n in range(4)]
-    near = passage(9, "charged twice", "see billing", BILLING, dense=0.55)
-    assert await first_url(reranker, "what now", [near, *many]) == canonical_url(RESET)
-    assert await first_url(reranker, "what now", [near, many[0]]) == canonical_url(BILLING)
+    many = [passage(n, f"locked out {n}", "use the reset page", RESET, dense=0.20) for n in range(4)]
+    near = passage(9, "charged twice", "see the billing page", BILLING, dense=0.24)
+    both = "locked out and charged twice"
+    assert await first_url(reranker, both, [near, *many]) == canonical_url(RESET)
+    assert await first_url(reranker, both, [near, many[0]]) == canonical_url(BILLING)
 
 
 async def test_addresses_of_one_page_are_one_resolution(reranker: EvidenceReranker) -> None:
@@ -204,7 +205,7 @@ async def test_answers_are_embedded_once() -> None:
 
 
 async def test_the_scale_is_the_models_own() -> None:
-    scale = await measure(HashEmbedder())
+    scale = await measure(HashEmbedder(), pairs()["en"])
     assert scale.unrelated < scale.paraphrase
     assert scale.of(scale.unrelated) == pytest.approx(0.0)
     assert scale.of(scale.paraphrase) == pytest.approx(1.0)
@@ -245,3 +246,22 @@ async def test_hostile_texts_pass_quickly(reranker: EvidenceReranker) -> None:
 def test_conflicts(one: str, two: str, clashes: bool) -> None:
     assert bool(conflict(one, two)) is clashes
     assert bool(conflict(two, one)) is clashes
+
+
+async def test_a_language_the_model_does_not_know_is_judged_by_its_words_too() -> None:
+    blind = Likeness(unrelated=0.6, paraphrase=0.7, telling=False)
+    known = "Jak zresetować hasło innego użytkownika?"
+    assert blind.between(0.8, "Gdzie zresetować hasło użytkownika?", known) > 0.6
+    assert blind.between(0.8, "Czy jest aplikacja na zegarek?", known) <= 0.5
+    assert blind.between(0.8, "Błąd EX-4711 przy resetowaniu hasła użytkownika", known) < 0.6
+    assert blind.between(0.6, "U nas EX-4711 w nocy", "Eksport kończy się błędem EX-4711") >= 0.6
+    sees = Likeness(unrelated=0.1, paraphrase=0.7)
+    assert sees.between(0.7, "Czy jest aplikacja na zegarek?", known) == pytest.approx(1.0)
+
+
+async def test_every_language_has_its_own_scale() -> None:
+    scale = Scale(HashEmbedder())
+    german = await scale.likeness("Wie kann ich das Passwort zurücksetzen und was ist dann zu tun?")
+    assert german == await measure(HashEmbedder(), pairs()["de"])
+    assert await scale.likeness("reset") == await measure(HashEmbedder(), pairs()["en"])
+    assert await scale.likeness("güncelleme çöküyor") != await scale.likeness("reset")

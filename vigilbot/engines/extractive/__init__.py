@@ -58,17 +58,13 @@ class ExtractiveEngine:
         """The confidence from which its answers are worth a card for everyone."""
         return self._answerer.post_threshold
 
-    async def identify(
-        self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str
-    ) -> Identification:
+    async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
         return await self._identifier.identify(dialogue, newest, scope=scope)
 
     async def rewrite(self, dialogue: Dialogue, newest: Sequence[Message]) -> tuple[Question, ...]:
         return self._rewriter.rewrite(dialogue, newest)
 
-    async def answer(
-        self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]
-    ) -> Answer:
+    async def answer(self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]) -> Answer:
         return await self._answerer.answer(dialogue, question, passages)
 
     async def review(self, dialogue: Dialogue, question: Question, answer: Answer) -> Review:

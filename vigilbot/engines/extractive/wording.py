@@ -28,9 +28,10 @@ _SIGNATURE = re.compile(
 )
 _STOPS = ",.!:;–—，、،。！：-"
 _ADDRESSED = re.compile(rf"\s*((?:[^\s{_STOPS}]{{1,24}}\s?){{0,4}})[{_STOPS}]+\s*")
-_WISHED = re.compile(r"((?:\s[a-z]{1,8}){1,3})\s?!+\s+(?=\S)")  # "Greetings for the day! ..."
+_WISHED = re.compile(r"((?:\s[a-z]{1,12}){1,5})\s?!+\s+(?=\S)")  # "Greetings for the day! ..."
 _EVERYBODY = frozenset({"there", "all", "folks", "everyone", "everybody", "team", "again"})
 _HONORIFIC = re.compile(r"\s?(?:\S{1,16}\s)?\S{0,16}?(?:様|さま|さん|님|씨|先生|女士)\s?[、,，。:：]\s*")
+_WISH = 60  # characters of a wish behind a link, at most
 _GREETINGS = 3  # greetings and addresses one after another, at most
 _PREAMBLE = re.compile(
     r"(?:thanks|thank you|thx|sorry|apologies|danke|merci|gracias|obrigad[oa]|grazie|bedankt)\b"
@@ -133,8 +134,17 @@ def _offered(sentence: str) -> str:
 
 
 def _trimmed(sentence: str) -> str:
-    bare = sentence if "```" in sentence else " ".join(sentence.split())
+    bare = sentence if "```" in sentence else _without_wish(" ".join(sentence.split()))
     return _SIGNATURE.sub("", _PREAMBLE.sub("", bare, count=1)).strip()
+
+
+def _without_wish(sentence: str) -> str:
+    """Without the "Hope this helps!" that follows a link with nothing between them to end the sentence."""
+    found = links(sentence)
+    end = sentence.rfind(found[-1]) + len(found[-1]) if found else 0
+    tail = fold(sentence[end:]).strip(" )>.,!-")
+    wished = end and len(tail) < _WISH and _COURTESY.match(tail)
+    return sentence[:end] if wished else sentence
 
 
 def _without_greeting(text: str) -> str:
