@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +31,16 @@ def installation(command: F) -> F:
 
 
 def settings_of(config: Path | None, data: Path | None, **options: str) -> Settings:
-    """The settings in force: file, then environment, then options by dotted name. Raises BadSettings."""
+    """The settings in force: file, then environment, then options by dotted name. Raises BadSettings.
+
+    From here on the log on standard error shows what ``log.level`` says.
+    """
     if data is not None:
         options["data.dir"] = str(data)
-    return load(config_file(config), os.environ, options)
+    settings = load(config_file(config), os.environ, options)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("vigilbot").setLevel(settings.log.level.upper())
+    return settings
 
 
 def config_file(config: Path | None) -> Path | None:

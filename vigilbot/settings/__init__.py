@@ -48,7 +48,10 @@ class OnCallSettings:
     )
     inactivity: Seconds = setting(43200.0, "An on-call closes after this long without a message.", least=60)
     reopen: Seconds = setting(
-        86400.0, "A customer's message up to this long after the close reopens the on-call.", least=0
+        86400.0,
+        "A customer's message up to this long after the close reopens the on-call; of unit channel only if "
+        "somebody closed it.",
+        least=0,
     )
     close_reactions: tuple[str, ...] = setting(
         ("white_check_mark", "heavy_check_mark", "ballot_box_with_check"),
