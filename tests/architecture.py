@@ -19,10 +19,7 @@ FUNCTION_LINES = 60
 
 LAYERS: Mapping[int, tuple[str, ...]] = {
     0: ("domain", "errors"),
-    1: (
-        *("ports", "settings", "prompts", "cards", "redact", "text", "stopwords", "phrases"),
-        *("sameness", "polarity", "conflicts", "replies", "cues", "usage"),
-    ),
+    1: ("ports", "settings", "prompts", "cards", "redact", "text", "usage"),
     2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
     3: ("knowledge", "oncalls", "holds"),
     4: ("pipeline", "engines", "learning", "autonomy"),

@@ -37,11 +37,11 @@ from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.pipeline.retrieve import Retriever
 from vigilbot.ports import Clock, Embedder, Engine, Platform, Row, VectorIndex
-from vigilbot.replies import acknowledges, confirms, goes_on
 from vigilbot.roles import Roles, Roster
 from vigilbot.settings import Settings
 from vigilbot.stores.migrations import bundled
 from vigilbot.stores.sqlite import SqliteDatabase
+from vigilbot.text.replies import acknowledges, confirms, goes_on
 
 LEDGER = "ledger.db"
 INDEX = "index"

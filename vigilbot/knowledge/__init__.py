@@ -29,8 +29,8 @@ from vigilbot.ledger import Entries, Ledger
 from vigilbot.ledger.entries import Revision, lexeme
 from vigilbot.ledger.rows import blob_vector, to_entry
 from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
-from vigilbot.sameness import says_same
 from vigilbot.text import canonical_url, tokens
+from vigilbot.text.sameness import says_same
 
 SAME_QUESTION = 0.9  # cosine above which two questions are held to be one, guard permitting
 

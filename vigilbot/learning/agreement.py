@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from vigilbot.domain import Citation, KnowledgeEntry
 from vigilbot.ports import Embedder, Vector
-from vigilbot.sameness import differs, says_same
 from vigilbot.text import canonical_url
+from vigilbot.text.sameness import differs, says_same
 
 NEAR = 0.15  # cosine below θ to which two answers are about one thing, though in other words
 DEEP = 3  # path segments from which a page and its one sub-page count as one source

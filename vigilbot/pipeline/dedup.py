@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from vigilbot.domain import Answer
 from vigilbot.ports import Embedder, Vector
-from vigilbot.sameness import says_same
+from vigilbot.text.sameness import says_same
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,8 +18,8 @@ from importlib import resources
 import numpy as np
 
 from vigilbot.ports import Embedder
-from vigilbot.replies import content_terms
 from vigilbot.text import identifiers, language
+from vigilbot.text.replies import content_terms
 
 LEAST_SPREAD = 0.15  # cosines nearer than this to each other say nothing
 SHARED = 0.3  # Dice coefficient of two wordings' stems at which their words alone make them alike

@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 
 from vigilbot.domain import Message, Question
 from vigilbot.ports import Embedder, Vector
-from vigilbot.replies import addresses
-from vigilbot.sameness import says_same
 from vigilbot.text import canonical_url, links
+from vigilbot.text.replies import addresses
+from vigilbot.text.sameness import says_same
 
 
 class Recheck:

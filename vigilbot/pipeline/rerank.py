@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vigilbot.conflicts import conflict
 from vigilbot.domain import ChannelHistory, Citation, Passage, PassageKind, Question, Trust
 from vigilbot.pipeline.likeness import Likeness, Scale
 from vigilbot.ports import Embedder, Vector
-from vigilbot.sameness import says_same
 from vigilbot.text import canonical_url
+from vigilbot.text.conflicts import conflict
+from vigilbot.text.sameness import says_same
 
 TEMPERATURE = 0.33  # likeness by which a vote grows e-fold (question and answer added)
 LEXICAL = 0.5  # the best lexical match counts like this share of a temperature

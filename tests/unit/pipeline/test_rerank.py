@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from vigilbot.conflicts import conflict
 from vigilbot.domain import ChannelHistory, Citation, KnowledgeEntry, Passage, PassageKind, Question, Trust
 from vigilbot.pipeline.likeness import Likeness, Scale, measure, pairs
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.ports import Vector
 from vigilbot.testing import HashEmbedder
 from vigilbot.text import canonical_url
+from vigilbot.text.conflicts import conflict
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 RESET = "https://help.example.com/reset"

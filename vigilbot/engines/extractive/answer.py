@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vigilbot.conflicts import conflict
 from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
 from vigilbot.engines.extractive.confidence import Confidence, evidence, features, shipped
 from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
-from vigilbot.sameness import differs
 from vigilbot.text import canonical_url, language, links, shorten, tokens
+from vigilbot.text.conflicts import conflict
+from vigilbot.text.sameness import differs
 
 DOUBTED = 0.3  # factor of the confidence when negation or a number tells two like questions apart
 ALIKE = 0.6  # likeness of the nearest question from which a case can be the same trouble

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vigilbot import replies
 from vigilbot.domain import Dialogue, Message, Question, Role
 from vigilbot.ports import Vector
-from vigilbot.text import fold, identifiers, links, sentences
+from vigilbot.text import fold, identifiers, links, replies, sentences
 
 MOST = 30  # messages of analysts looked at
 _AFTER = 4  # messages in which the asker's reaction is looked for

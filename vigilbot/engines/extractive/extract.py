@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vigilbot import replies
 from vigilbot.domain import Citation, Dialogue, Extraction, Message, Question, Role
 from vigilbot.engines.extractive.evidence import Evidence, asked_at, candidates, gather, texts_needed
 from vigilbot.engines.extractive.resolution import ResolutionScorer, shipped
 from vigilbot.engines.extractive.stitch import resolution_text
 from vigilbot.ports import Embedder, Vector
-from vigilbot.text import canonical_url, links
+from vigilbot.text import canonical_url, links, replies
 
 _LONGEST = 4000  # characters of a message that are read
 _STITCHED = 6  # messages of one resolution

@@ -25,8 +25,8 @@ from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.engines.extractive.logistic import logistic
 from vigilbot.engines.extractive.resolution import ResolutionScorer, Weights
 from vigilbot.ports import Embedder
-from vigilbot.stopwords import word_set
 from vigilbot.text import plain
+from vigilbot.text.stopwords import word_set
 
 _FOLDS = 10
 _SHRINK = 3.0  # L2, per standard deviation of a sign

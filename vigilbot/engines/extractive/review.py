@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vigilbot import replies
 from vigilbot.domain import (
     Answer,
     Citation,
@@ -28,8 +27,8 @@ from vigilbot.domain import (
 from vigilbot.engines.extractive.evidence import asked_at
 from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.ports import Embedder
-from vigilbot.sameness import differs, says_same
-from vigilbot.text import canonical_url, fold, identifiers, language, links, sentences, shorten
+from vigilbot.text import canonical_url, fold, identifiers, language, links, replies, sentences, shorten
+from vigilbot.text.sameness import differs, says_same
 
 _SAME_TROUBLE = 0.55  # cosine of two questions from which they may be one trouble
 _LONGEST = 4000

@@ -11,11 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vigilbot import replies
 from vigilbot.domain import Dialogue, Message, Question, Role
-from vigilbot.phrases import Phrase, pattern
-from vigilbot.stopwords import word_set
-from vigilbot.text import clean, fold, identifiers, sentences
+from vigilbot.text import clean, fold, identifiers, replies, sentences
+from vigilbot.text.phrases import Phrase, pattern
+from vigilbot.text.stopwords import word_set
 
 MOST = 3  # questions made of one burst
 WINDOW = 200  # of the embedding model's 256 word pieces, by a rough count; identifiers cost more

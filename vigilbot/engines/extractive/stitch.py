@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vigilbot import replies
 from vigilbot.domain import Message
 from vigilbot.engines.extractive.wording import general, joined
-from vigilbot.phrases import Phrase, pattern
-from vigilbot.text import clean, fold, links, sentences
+from vigilbot.text import clean, fold, links, replies, sentences
+from vigilbot.text.phrases import Phrase, pattern
 
 _LONGEST = 2400  # characters of an answer
 _READ = 4000  # of one message

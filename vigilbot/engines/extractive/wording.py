@@ -12,10 +12,10 @@ import re
 from collections.abc import Sequence
 
 from vigilbot.engines.extractive.cues import Cue, fold, phrases, words
-from vigilbot.phrases import Phrase
-from vigilbot.phrases import pattern as set_phrases
 from vigilbot.text import canonical_url, clean, links, sentences, tokens
 from vigilbot.text import fold as plain_fold
+from vigilbot.text.phrases import Phrase
+from vigilbot.text.phrases import pattern as set_phrases
 
 READ = 6000  # characters of an answer that are read
 SHOWN = 700  # characters of an answer that are shown, links aside

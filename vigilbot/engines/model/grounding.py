@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vigilbot.redact import MARK
-from vigilbot.stopwords import STOPWORDS
 from vigilbot.text import canonical_url, clean, fold, identifiers, language, links, tokens
+from vigilbot.text.stopwords import STOPWORDS
 
 FEW = 4  # words below which sharing says nothing
 

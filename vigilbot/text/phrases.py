@@ -33,7 +33,7 @@ class Phrase(StrEnum):
 
 @lru_cache(maxsize=1)
 def _all() -> dict[str, dict[str, list[str]]]:
-    file = resources.files("vigilbot").joinpath("phrases.json")
+    file = resources.files("vigilbot.text").joinpath("phrases.json")
     known: dict[str, dict[str, list[str]]] = json.loads(file.read_text(encoding="utf-8"))
     return known
 

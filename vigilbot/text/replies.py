@@ -1,6 +1,6 @@
 """What a single message does in a support conversation: claims, confirms, denies, asks back, answers.
 
-Judged by set phrases in about a dozen languages (vigilbot.phrases), by form and by shared terms; an
+Judged by set phrases in about a dozen languages (vigilbot.text.phrases), by form and by shared terms; an
 embedding's cosine may be given where there is one. Cheap enough for every message at every send; a
 text of any size is read to its first 3,000 characters.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from vigilbot.phrases import Phrase, pattern
-from vigilbot.stopwords import STOPWORDS, word_set
 from vigilbot.text import clean, fold, identifiers, links, sentences, tokens
+from vigilbot.text.phrases import Phrase, pattern
+from vigilbot.text.stopwords import STOPWORDS, word_set
 
 _READ = 3000
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigilbot import replies
+from vigilbot.text import replies
 
 ASKED = "Why does the export fail with ERR-42?"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigilbot.sameness import differs, says_same
+from vigilbot.text.sameness import differs, says_same
 
 DIFFERENT = [
     ("The outage is resolved", "The outage is not resolved yet", "negation"),

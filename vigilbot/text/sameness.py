@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vigilbot.polarity import Polarity, polarity
 from vigilbot.text import canonical_url, clean, fold, links
+from vigilbot.text.polarity import Polarity, polarity
 
 _READ = 12_000  # characters of each text that are compared
 

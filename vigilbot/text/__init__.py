@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from vigilbot.stopwords import STOPWORDS, word_set
+from vigilbot.text.stopwords import STOPWORDS, word_set
 
 TOKEN_LIMIT = 64  # characters of one token; longer runs are cut
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vigilbot.stopwords import word_set
 from vigilbot.text import fold, language
+from vigilbot.text.stopwords import word_set
 
 _NEGATIONS = word_set(
     "not never no none nothing neither nor cannot without nobody nowhere unable "
