@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
             "vigilbot.cli.replay:replay", "Live through a team's own Slack export before inviting the bot."
         ),
         "kb": LazyCommand("vigilbot.cli.kb:kb", "See and mend what the bot knows."),
+        "status": LazyCommand("vigilbot.cli.status:status", "What the bot is doing; does its model answer?"),
         "doctor": LazyCommand(
             "vigilbot.cli.doctor:doctor", "Check all that the bot needs, say how to mend it."
         ),

@@ -133,3 +133,11 @@ def _lock(path: Path) -> Iterator[str | None]:
         yield holder if holder is None or holder.isdigit() else ""
     finally:
         os.close(lock)
+
+
+def read_rows(path: Path, sql: str, **args: object) -> list[dict[str, object]]:
+    """The rows of one query, as a reader beside a running bot sees them. Raises BadLedger."""
+    with _reading(path) as (connection, _):
+        cursor = connection.execute(sql, args)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
