@@ -56,6 +56,7 @@ format: install ## put the code into the project's format and mend what the lint
 
 bench: install ## measure on the data folder that VIGILBOT_DATA names
 	@$(VENV)/bin/vigilbot bench
+	@$(PY) -m tests.overhead
 
 train: install ## train the extractive engine's classifiers on the data folder VIGILBOT_DATA names
 	@$(VENV)/bin/vigilbot train
