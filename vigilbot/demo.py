@@ -17,6 +17,7 @@ from vigilbot.app import Parts, assembled
 from vigilbot.cards import Card, plain_text
 from vigilbot.domain import Event, EventKind
 from vigilbot.platforms.replay import ReplayPlatform
+from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.replay import Life
 from vigilbot.settings import Settings
@@ -150,15 +151,15 @@ class Telling:
                 self.out("heading", step.text)
                 continue
             now += timedelta(minutes=step.minutes if isinstance(step, Wait) else step.after)
-            await self._until(now)
             if isinstance(step, Wait):
                 self.out("wait", f"{step.minutes:g} minutes pass: {step.why}")
-            elif isinstance(step, Say):
+            await self._until(now)
+            if isinstance(step, Say):
                 ts = f"{now.timestamp():.6f}"
                 thread = threads.setdefault(step.thread, ts)
                 self.out("say", f"{now:%H:%M}  {step.who}: {step.text}")
                 await self.life.event(_posted(step, now, ts=ts, thread=thread))
-            else:
+            elif isinstance(step, Accept):
                 await self._accept(step, now, threads[step.thread])
         await self._until(now + timedelta(minutes=2))
 
@@ -218,7 +219,9 @@ def _posted(step: Say, at: datetime, *, ts: str, thread: str) -> Event:
     )
 
 
-async def play(settings: Settings, out: Callable[[str, str], None]) -> Parts:
+async def play(
+    settings: Settings, out: Callable[[str, str], None], *, embedder: Embedder | None = None
+) -> None:
     """The whole story from empty knowledge, in a ledger that is thrown away."""
     clock = SimulatedClock(BEGIN)
     platform = ReplayPlatform(clock=clock)
@@ -228,9 +231,9 @@ async def play(settings: Settings, out: Callable[[str, str], None]) -> Parts:
             platform=platform,
             clock=clock,
             folder=Path(folder),
+            embedder=embedder,
             latency=timedelta(seconds=5),
             durable=False,
         ) as parts:
             life = Life(bot=parts.bot, clock=clock)
             await Telling(parts=parts, life=life, clock=clock, platform=platform, out=out).play(STORY)
-            return parts
