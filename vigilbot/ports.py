@@ -6,19 +6,21 @@ A contract test class per port runs on every implementation (tests/contract).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from vigilbot.cards import Card
+from vigilbot.cards import Card, Form, Notice, Panel
 from vigilbot.domain import (
     Answer,
     ChannelHistory,
     Dialogue,
+    Event,
     Extraction,
     Identification,
     Image,
@@ -191,13 +193,138 @@ class Engine(Protocol):
 class Platform(Protocol):
     """A chat platform, as far as the core speaks to it.
 
-    ``post`` returns the platform's id of the message. ``key`` is the delivery's idempotency key:
-    a second post with the same key must not show a second card. A card for analysts is
-    shown to them alone. ``remove`` of a card that is gone does nothing. Raises PlatformError.
+    ``post`` and ``notify`` return the platform's id of the message. ``key`` is the idempotency key:
+    a second call with the same key must not show a second message. A card for analysts is shown to
+    ``readers`` alone, a notice with a ``reader`` to that person alone; both may be lost when they
+    are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is gone does
+    nothing. ``link`` leads to a message, "" where there are no such links. Raises PlatformError,
+    and PlatformRefused when no later try can help (not in the channel, archived, thread deleted).
     """
 
-    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str: ...
+    async def post(
+        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+    ) -> str: ...
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None: ...
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None: ...
+
+    async def notify(
+        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+    ) -> str: ...
+
+    async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None: ...
+
+    async def link(self, *, tenant: str, channel: str, ts: str) -> str: ...
+
+
+class Directory(Protocol):
+    """Who and where, as the platform knows it.
+
+    ``completed`` fills in names, titles, groups and the flags of person and channel, and turns the
+    text's markup into plain text, where the event says that this is still to be done. It asks the
+    platform for what it does not remember. Raises PlatformError when it cannot be asked; with
+    ``settle`` it then assumes the least: a person of another company in an external, private channel.
+    """
+
+    async def completed(self, event: Event, *, settle: bool = False) -> Event: ...
+
+
+class InteractionKind(StrEnum):
+    CLICK = "click"
+    SUBMIT = "submit"  # a form
+    COMMAND = "command"  # a slash command
+    SHORTCUT = "shortcut"  # on a message
+    HOME = "home"  # somebody opened the bot's own page
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interaction:
+    """What somebody did to the bot that wants a reply at once.
+
+    ``event`` says who and where: its ts is the message clicked on or chosen, "" without one; its
+    thread that message's thread. ``name`` is an ActionKind's value, a form's name, or a shortcut's.
+    """
+
+    kind: InteractionKind
+    event: Event
+    name: str
+    value: str = ""  # the action's or the form's
+    text: str = ""  # a command's words; the chosen message's plain text
+    fields: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """What the person sees, and nobody else unless it says so.
+
+    At most one of ``panel`` and ``form`` opens in a window. ``errors`` name fields of the form that
+    was sent and keep it open. ``card`` takes the place of the card clicked on, for everybody.
+    ``notice`` takes the place of the notice clicked on. ``done``: the private prompt that was
+    clicked on goes away.
+    """
+
+    text: str = ""  # Markdown
+    panel: Panel | None = None
+    form: Form | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    card: Card | None = None
+    notice: Notice | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watermark:
+    """Up to where a channel, or one thread of it, was read. ``thread`` is "" for the channel itself."""
+
+    tenant: str
+    channel: str
+    thread: str
+    after: str  # the platform's id of the last message known; "" for none
+
+
+class Inbound(Protocol):
+    """What a transport hands to the bot.
+
+    ``receive`` is durable before it returns, False for a duplicate: acknowledge after it. ``act``
+    answers within two seconds, and what it did is durable by then; it always answers, a failure
+    with a reference id in the text. ``gaps`` lists what to read after a silence, open on-calls'
+    threads first; ``filled`` says that everything up to now was read there.
+    """
+
+    async def receive(self, event: Event) -> bool: ...
+
+    async def act(self, interaction: Interaction) -> Response: ...
+
+    async def gaps(self) -> Sequence[Watermark]: ...
+
+    async def filled(self, gap: Watermark) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransportState:
+    """How the connection to a platform is doing. ``problems`` are lines for an operator."""
+
+    platform: str
+    connected: bool
+    sockets: int
+    last_event_at: datetime | None
+    limited: int  # times the platform said "slow down"
+    problems: tuple[str, ...] = ()
+
+
+class Transport(Protocol):
+    """Events of one platform, from the connection to the inbox.
+
+    ``connect`` raises BadInput for credentials that cannot work, before anything is received.
+    ``backfill`` reads what happened while nobody listened and returns how many events were new.
+    ``disconnect`` takes nothing in any more when it returns.
+    """
+
+    async def connect(self, inbound: Inbound) -> None: ...
+
+    async def backfill(self) -> int: ...
+
+    async def disconnect(self) -> None: ...
+
+    def state(self) -> TransportState: ...

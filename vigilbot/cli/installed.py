@@ -16,7 +16,7 @@ from vigilbot.admin.exchange import Imported, import_lines
 from vigilbot.admin.lines import Placed
 from vigilbot.admin.reindex import embed_owed, owed_vectors
 from vigilbot.app import INDEX, LEDGER, Parts, assembled, open_embedder, open_ledger, spaces_of, theta_of
-from vigilbot.cards import Card
+from vigilbot.cards import Card, Notice
 from vigilbot.cli.progress import TerminalProgress
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
 from vigilbot.knowledge import Knowledge
@@ -204,14 +204,30 @@ def login() -> str:
 class Nobody:
     """A platform on which nothing can be posted: a command speaks to its operator only."""
 
-    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str:
-        raise PlatformError("a command of an operator posts nothing")
+    async def post(
+        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+    ) -> str:
+        return self._refuse()
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
-        raise PlatformError("a command of an operator posts nothing")
+        self._refuse()
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
-        raise PlatformError("a command of an operator removes nothing")
+        self._refuse()
+
+    async def notify(
+        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+    ) -> str:
+        return self._refuse()
+
+    async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None:
+        self._refuse()
+
+    async def link(self, *, tenant: str, channel: str, ts: str) -> str:
+        return ""
+
+    def _refuse(self) -> NoReturn:
+        raise PlatformError("a command of an operator posts nothing")
 
 
 class NoModel:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from vigilbot.cards import Card
+from vigilbot.cards import Card, Notice
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadExport, PlatformError
 from vigilbot.platforms.export_files import (
@@ -225,6 +225,21 @@ class PostedCard:
     card: Card
     key: str
     at: datetime
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostedNotice:
+    """A notice as it stands; ``reader`` is "" for everybody."""
+
+    tenant: str
+    channel: str
+    thread: str
+    ts: str
+    notice: Notice
+    key: str
+    at: datetime
+    reader: str = ""
 
 
 class ReplayPlatform:
@@ -238,20 +253,35 @@ class ReplayPlatform:
         self._clock = clock
         self._taken = {(e.channel, e.ts) for e in events}
         self._cards: dict[tuple[str, str], PostedCard] = {}
+        self._notices: dict[tuple[str, str], PostedNotice] = {}
         self._by_key: dict[str, str] = {}
+
+    @property
+    def notices(self) -> list[PostedNotice]:
+        """All notices in the order they were posted, each as it stands now."""
+        return list(self._notices.values())
 
     @property
     def posted(self) -> list[PostedCard]:
         """All cards in the order they were posted, each as it stands now."""
         return list(self._cards.values())
 
-    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str:
+    async def post(
+        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+    ) -> str:
         if key in self._by_key:
             return self._by_key[key]
         now = self._clock.now()
         ts = self._free(channel, now)
         self._cards[channel, ts] = PostedCard(
-            tenant=tenant, channel=channel, thread=thread, ts=ts, card=card, key=key, at=now
+            tenant=tenant,
+            channel=channel,
+            thread=thread,
+            ts=ts,
+            card=card,
+            key=key,
+            at=now,
+            readers=tuple(readers),
         )
         self._by_key[key] = ts
         return ts
@@ -264,6 +294,35 @@ class ReplayPlatform:
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
         self._cards.pop((channel, ts), None)
+
+    async def notify(
+        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+    ) -> str:
+        if key in self._by_key:
+            return self._by_key[key]
+        now = self._clock.now()
+        ts = self._free(channel, now)
+        self._notices[channel, ts] = PostedNotice(
+            tenant=tenant,
+            channel=channel,
+            thread=thread,
+            ts=ts,
+            notice=notice,
+            key=key,
+            at=now,
+            reader=reader,
+        )
+        self._by_key[key] = ts
+        return ts
+
+    async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None:
+        posted = self._notices.get((channel, ts))
+        if posted is None or posted.tenant != tenant:
+            raise PlatformError(f"no notice {ts} in {channel}")
+        self._notices[channel, ts] = replace(posted, notice=notice)
+
+    async def link(self, *, tenant: str, channel: str, ts: str) -> str:
+        return ""
 
     def _free(self, channel: str, now: datetime) -> str:
         micros = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

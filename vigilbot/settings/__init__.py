@@ -77,6 +77,15 @@ class CardSettings:
     stale: Seconds = setting(
         900.0, "A question older than this when its answer is ready gets no card.", least=1
     )
+    accept: Literal["analyst_and_asker", "analyst"] = setting(
+        "analyst_and_asker",
+        "Who may accept a card. An analyst verifies the answer; the asker says that it solved their case.",
+    )
+    internal_hosts: tuple[str, ...] = setting(
+        (),
+        "Hosts whose links are never shown in channels shared with another company, nor to guests: "
+        "wiki.example.com, or .example.com for all below it.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -310,6 +319,46 @@ class PromptSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SlackSettings:
+    """The connection to Slack. Its secrets come from the environment: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN
+    for mode socket or SLACK_SIGNING_SECRET for mode http."""
+
+    mode: Literal["socket", "http"] = setting(
+        "socket",
+        "How events come. socket: over a connection the bot opens, no public address needed. http: Slack "
+        "calls the bot's /slack/events.",
+    )
+    command: str = setting("/vigil", "The operators' slash command, as the manifest names it.")
+    base_url: str = setting(
+        "https://slack.com/api/", "Address of the Web API. Another one is for tests and demonstrations."
+    )
+    timeout: Seconds = setting(10.0, "The longest one call of the Web API may take.", least=0.1, most=120)
+    ping: Seconds = setting(
+        5.0, "Between two signs of life on a socket; a dead one is found after twice this.", least=1, most=60
+    )
+    grace: Seconds = setting(
+        15.0,
+        "How long to wait, after a post whose fate is unknown, before looking whether it arrived. Longer "
+        "than timeout.",
+        least=0.1,
+        most=600,
+    )
+    history: Literal["internal", "shared"] = setting(
+        "internal",
+        "How fast history may be read. internal: an app of one's own. shared: an app distributed outside "
+        "Slack's marketplace, one request a minute with 15 messages.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerSettings:
+    """The bot's own web server: health, metrics, and Slack's events in mode http."""
+
+    host: str = setting("127.0.0.1", "Address to listen on.")
+    port: int = setting(8080, "Port to listen on; 0 takes a free one.", least=0, most=65535)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LogSettings:
     """What is written to standard error."""
 
@@ -337,6 +386,8 @@ class Settings:
     standing: StandingSettings = field(default_factory=StandingSettings)
     data: DataSettings = field(default_factory=DataSettings)
     prompts: PromptSettings = field(default_factory=PromptSettings)
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vigilbot.cards import Card
+from vigilbot.cards import Card, Notice
 from vigilbot.errors import LedgerError, PlatformError
-from vigilbot.platforms.replay import PostedCard, ReplayPlatform
+from vigilbot.platforms.replay import PostedCard, PostedNotice, ReplayPlatform
 from vigilbot.ports import Clock, Database, Embedder, Row, Statement, Vector
 
 
@@ -52,6 +52,10 @@ class RecordingPlatform:
     def posted(self) -> list[PostedCard]:
         return self._inner.posted
 
+    @property
+    def notices(self) -> list[PostedNotice]:
+        return self._inner.notices
+
     def refuse(self, times: int) -> None:
         """The next so many posts raise PlatformError and show nothing."""
         self._refusals = times
@@ -60,12 +64,31 @@ class RecordingPlatform:
         """The next so many posts show their card, but the answer is lost: PlatformError."""
         self._losses = times
 
-    async def post(self, *, tenant: str, channel: str, thread: str, card: Card, key: str) -> str:
+    async def post(
+        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+    ) -> str:
+        self._ask()
+        ts = await self._inner.post(
+            tenant=tenant, channel=channel, thread=thread, card=card, key=key, readers=readers
+        )
+        return self._answered(ts)
+
+    async def notify(
+        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+    ) -> str:
+        self._ask()
+        ts = await self._inner.notify(
+            tenant=tenant, channel=channel, thread=thread, notice=notice, key=key, reader=reader
+        )
+        return self._answered(ts)
+
+    def _ask(self) -> None:
         self.attempts += 1
         if self._refusals:
             self._refusals -= 1
             raise PlatformError("refused, as the test asked")
-        ts = await self._inner.post(tenant=tenant, channel=channel, thread=thread, card=card, key=key)
+
+    def _answered(self, ts: str) -> str:
         if self._losses:
             self._losses -= 1
             raise PlatformError("the connection broke after the request, as the test asked")
@@ -76,6 +99,12 @@ class RecordingPlatform:
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
         await self._inner.remove(tenant=tenant, channel=channel, ts=ts)
+
+    async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None:
+        await self._inner.amend(tenant=tenant, channel=channel, ts=ts, notice=notice)
+
+    async def link(self, *, tenant: str, channel: str, ts: str) -> str:
+        return await self._inner.link(tenant=tenant, channel=channel, ts=ts)
 
 
 @dataclass(slots=True)
