@@ -19,8 +19,10 @@ from vigilbot.bot import Bot
 from vigilbot.domain import Dialogue, Event, EventKind, Gate, Role, Scope
 from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.errors import VigilBotError
-from vigilbot.evals import from_ledger
+from vigilbot.evals import from_ledger, learning
+from vigilbot.evals.gold import Labels
 from vigilbot.evals.replay_records import Point, RankedAt, ReplayRecords
+from vigilbot.ledger.rows import names
 from vigilbot.oncalls import message_id
 from vigilbot.platforms.replay import Export, ReplayPlatform
 from vigilbot.ports import Embedder
@@ -139,7 +141,7 @@ async def replay(
     """
     embedder = await open_embedder(settings)
     await _warm(embedder, export.events, progress)
-    peers = settings.roles.peers_are_analysts or not _knows_analysts(export.events, settings)
+    peers = settings.roles.peers_are_analysts or not knows_analysts(export.events, settings)
     clock = SimulatedClock(export.events[0].at)
     platform = ReplayPlatform(clock=clock, events=export.events)
     async with assembled(
@@ -171,6 +173,40 @@ async def replay(
     return Replayed(records=records, remarks=remarks)
 
 
+async def taught(
+    labels: Labels, *, settings: Settings, folder: Path, embedder: Embedder, progress: Progress
+) -> tuple[learning.Taught, ...]:
+    """What the bot learns from labelled on-calls, each lived through in a space of its own."""
+    events = learning.events_of(labels)
+    clock = SimulatedClock(events[0].at)
+    platform = ReplayPlatform(clock=clock, events=events)
+    await _warm(embedder, events, progress)
+    async with assembled(
+        settings,
+        platform=platform,
+        clock=clock,
+        folder=folder,
+        embedder=embedder,
+        start=Gate.IMMEDIATELY,
+        latency=timedelta(seconds=5),
+        durable=False,
+    ) as parts:
+        life = Life(bot=parts.bot, clock=clock)
+        with progress.phase("Living through", len(events)) as step:
+            for event in events:
+                await life.event(event)
+                step(1)
+            await life.until(None)
+        rows = await parts.ledger.entries.list_current()
+        numbers = {learning.channel_of(n): n for n in range(len(labels.oncalls))}
+        found = []
+        for row in rows:
+            said = await parts.ledger.chats.messages_by_id(names(row["message_ids"]))
+            ts = frozenset(m.ts for m in said)
+            found.append(learning.Taught(oncall=numbers[row["channel"]], answer=row["answer"], ts=ts))
+        return tuple(found)
+
+
 def _without_model(parts: Parts) -> tuple[str, ...]:
     """What a reader must know of a replay in which the model failed now and then."""
     engine = parts.bot.pipeline.engine
@@ -193,7 +229,7 @@ async def _warm(embedder: Embedder, events: Sequence[Event], progress: Progress)
             step(len(batch))
 
 
-def _knows_analysts(events: Sequence[Event], settings: Settings) -> bool:
+def knows_analysts(events: Sequence[Event], settings: Settings) -> bool:
     """Whether any rule but the one for peers finds an analyst among those who wrote."""
     roles = Roles(roster(settings, peers_are_analysts=False))
     return any(roles.of(e, thread_author="").role is Role.ANALYST for e in events)

@@ -90,6 +90,49 @@ def identify(
         click.echo(f"Figures: {json_file}")
 
 
+@evaluate.command(short_help="How much of what humans resolved is learned.")
+@click.argument("file", type=A_PATH)
+@click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
+@installation
+def learning(file: Path, json_file: Path | None, config: Path | None, data: Path | None) -> None:
+    """How much of what humans resolved is learned, on FILE (JSON Lines, one on-call a line).
+
+    The bot lives through every on-call by itself, from empty knowledge. Beside it stand three rules: the
+    last analyst's message, the nearest by meaning, the first two after the question.
+    """
+    import tempfile
+    from time import perf_counter
+
+    from vigilbot.app import open_embedder
+    from vigilbot.cli.progress import TerminalProgress
+    from vigilbot.evals import learning as scoring
+    from vigilbot.evals.gold import read_labels
+    from vigilbot.replay import taught
+
+    settings = settings_of(config, data)
+    writable(json_file)
+    labels = read_labels(file)
+    began = perf_counter()
+
+    async def run() -> dict[str, Any]:
+        embedder = await open_embedder(settings)
+        with tempfile.TemporaryDirectory(prefix="vigilbot-eval-") as folder:
+            found = await taught(
+                labels,
+                settings=settings,
+                folder=Path(folder),
+                embedder=embedder,
+                progress=TerminalProgress(),
+            )
+        return await scoring.score(labels, found, embedder)
+
+    result = asyncio.run(run())
+    click.echo(scoring.render(result, oncalls=len(labels.oncalls), seconds=perf_counter() - began))
+    if json_file is not None:
+        write(json_file, json.dumps(result, indent=2) + "\n")
+        click.echo(f"Figures: {json_file}")
+
+
 def _steps(step: Callable[[int], None]) -> Callable[[int, int], None]:
     """From "so many of so many are done" to "so many more"."""
     seen = 0

@@ -74,6 +74,7 @@ class LabelledMessage:
     role: Role
     text: str
     label: Scope | None
+    author: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,7 +223,12 @@ def _message(item: Mapping[str, Any], place: str) -> LabelledMessage:
     except ValueError as error:
         raise BadExport(f"{error}", place=f"{place}, message {ts}", remedy=_LABEL_LINE) from error
     return LabelledMessage(
-        ts=ts, at=at, role=role, text=_string(item, "text", place, _LABEL_LINE, empty=True), label=label
+        ts=ts,
+        at=at,
+        role=role,
+        text=_string(item, "text", place, _LABEL_LINE, empty=True),
+        label=label,
+        author=str(item.get("user") or ""),
     )
 
 
