@@ -11,6 +11,7 @@ from vigilbot.prompts import load_prompts
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.providers.llm import LiteLlm, Send
 from vigilbot.providers.models import ModelRules, OrderedModels, Spending
+from vigilbot.providers.pictures import Pictures
 from vigilbot.testing.world import BEGIN
 
 MODEL = "openai/scripted"
@@ -29,6 +30,7 @@ def ordered(
     takes_schema: bool = True,
     most_cost: float | None = None,
     most_tokens: int | None = None,
+    pictures: Pictures | None = None,
 ) -> OrderedModels:
     clock = clock or SimulatedClock(BEGIN)
     rules = ModelRules(
@@ -42,7 +44,9 @@ def ordered(
         takes_schema=lambda _: takes_schema,
     )
     spending = Spending(clock=clock, most_cost=most_cost, most_tokens=most_tokens)
-    return OrderedModels(send=send or library.send, rules=rules, spending=spending, clock=clock)
+    return OrderedModels(
+        send=send or library.send, rules=rules, spending=spending, clock=clock, pictures=pictures
+    )
 
 
 def engine_over(model: LanguageModel, *, tokens: int = 12_000) -> ModelEngine:

@@ -20,6 +20,7 @@ from vigilbot.settings import Settings
 
 if TYPE_CHECKING:
     from vigilbot.providers.models import OrderedModels
+    from vigilbot.providers.pictures import Pictures
 
 MODEL = "model"
 
@@ -48,8 +49,10 @@ async def open_engine(
     ledger: Ledger | None = None,
     cache: Path | None = None,
     fallback: bool = True,
+    pictures: Pictures | None = None,
 ) -> AsyncIterator[Engine]:
-    """``ledger`` knows what today has cost already; ``cache`` is a file of kept replies.
+    """``ledger`` knows what today has cost already; ``cache`` is a file of kept replies; ``pictures``
+    are how a model gets to see images.
 
     Without ``fallback`` a language model stands alone, to be measured.
 
@@ -60,7 +63,7 @@ async def open_engine(
     if settings.engine.kind != MODEL:
         yield extractive
         return
-    async with open_models(settings, clock=clock, ledger=ledger, cache=cache) as models:
+    async with open_models(settings, clock=clock, ledger=ledger, cache=cache, pictures=pictures) as models:
         model = ModelEngine(
             model=models,
             prompts=prompts,
@@ -80,6 +83,7 @@ async def open_models(
     clock: Clock,
     ledger: Ledger | None = None,
     cache: Path | None = None,
+    pictures: Pictures | None = None,
 ) -> AsyncIterator[OrderedModels]:
     """The configured language models. litellm takes seconds to import: in a thread, now and not before."""
     from vigilbot.providers.llm import open_litellm
@@ -121,7 +125,7 @@ async def open_models(
         else lambda _: known.structured == "schema",
     )
     try:
-        yield OrderedModels(send=send, rules=rules, spending=spending, clock=clock)
+        yield OrderedModels(send=send, rules=rules, spending=spending, clock=clock, pictures=pictures)
     finally:
         if kept is not None:
             kept.close()

@@ -20,14 +20,26 @@ from vigilbot.cli.options import A_PATH, settings_of
 from vigilbot.errors import BadInput
 
 if TYPE_CHECKING:
+    from vigilbot.cli.progress import TerminalProgress
     from vigilbot.evals.replay_report import ReplayReport
+    from vigilbot.platforms.replay import Export
+    from vigilbot.settings import Settings
 
 
 _DAY = 86_400  # seconds
+_SLACK = "slack:"
+_DAYS = 90
 
 
 @click.command()
-@click.argument("export", type=A_PATH)
+@click.argument("source")
+@click.option("--days", type=int, help=f"With slack:#channel: how far back; default: {_DAYS}.")
+@click.option(
+    "--shared-app",
+    is_flag=True,
+    help="With slack:#channel: read a page of 15 a minute, as Slack wants of apps it did not review and that "
+    "others made; default: what slack.history says.",
+)
 @click.option(
     "--gold", type=A_PATH, help="Known resolving documents (JSON Lines); only scores, changes nothing."
 )
@@ -46,7 +58,12 @@ _DAY = 86_400  # seconds
     help="When an on-call's action cycle starts; default: the configured gate.",
 )
 @click.option("--config", type=A_PATH, help="Configuration file; default: config/vigilbot.yaml if it exists.")
-@click.option("--channel", "channels", multiple=True, help="Only this channel, by name or id; repeatable.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    help="Only this channel of an export, by name or id; with slack:#channel one more; repeatable.",
+)
 @click.option("--limit", type=int, help="Only the first so many conversations.")
 @click.option(
     "--latency",
@@ -60,7 +77,9 @@ _DAY = 86_400  # seconds
 @click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
 @click.option("--html", "html_file", type=A_PATH, help="Also write the report to this file, as one page.")
 def replay(
-    export: Path,
+    source: str,
+    days: int | None,
+    shared_app: bool,
     gold: Path | None,
     labels: Path | None,
     engine: str | None,
@@ -74,11 +93,12 @@ def replay(
     json_file: Path | None,
     html_file: Path | None,
 ) -> None:
-    """Live through EXPORT, a Slack export (zip or folder), as if the bot had been there.
+    """Live through SOURCE as if the bot had been there: a Slack export (zip or folder), or slack:#channel.
 
-    The bot starts knowing nothing and lives through the history in time order on a simulated clock:
-    what it would have posted and when, how long before the human, what it learned, what was wrong.
-    Nothing leaves this machine, unless engine model asks a hosted model.
+    slack:#channel is read with SLACK_BOT_TOKEN, and what was read is kept under data.dir/history: a reading
+    that was stopped goes on there. The bot starts knowing nothing and lives through the history in time order
+    on a simulated clock: what it would have posted and when, how long before the human, what it learned,
+    what was wrong. Nothing leaves this machine, unless engine model asks a hosted model.
     """
     from rich.console import Console
 
@@ -87,13 +107,13 @@ def replay(
     from vigilbot.evals.gold import match_gold, match_labels, read_gold, read_labels
     from vigilbot.evals.replay_report import replay_report
     from vigilbot.evals.replay_terminal import print_report
-    from vigilbot.platforms.replay import read_export
     from vigilbot.replay import replay as live
 
     settings = settings_of(config, None, **({"engine.kind": engine} if engine else {}))
     for file in (json_file, html_file, cache):
         writable(file)
-    read = read_export(export, channels=channels, limit=limit)
+    progress = TerminalProgress()
+    read = _read(source, settings, progress, days=days, shared=shared_app, channels=channels, limit=limit)
     known_gold = match_gold(read_gold(gold), read) if gold else None
     known_labels = match_labels(read_labels(labels), read) if labels else None
     cases = known_gold.by_thread() if known_gold else {}
@@ -103,7 +123,7 @@ def replay(
                 read,
                 settings=settings,
                 folder=folder,
-                progress=TerminalProgress(),
+                progress=progress,
                 start=Gate(start) if start else None,
                 latency=timedelta(seconds=latency),
                 resolutions={where: case.resolution_at for where, case in cases.items()},
@@ -116,6 +136,78 @@ def replay(
     _write(report, json_file=json_file, html_file=html_file)
     if keep is not None:
         click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
+
+
+def _read(
+    source: str,
+    settings: Settings,
+    progress: TerminalProgress,
+    *,
+    days: int | None,
+    shared: bool,
+    channels: tuple[str, ...],
+    limit: int | None,
+) -> Export:
+    from vigilbot.platforms.replay import read_export
+
+    if not source.startswith(_SLACK):
+        if shared or days is not None:
+            option = "--shared-app" if shared else f"--days {days}"
+            raise BadInput(option, remedy="It is for slack:#channel; an export is read whole")
+        return read_export(Path(source), channels=channels, limit=limit)
+    names = [name for name in (source.removeprefix(_SLACK).strip(), *channels) if name.strip("#")]
+    if not names:
+        raise BadInput("no channel", place=source, remedy="Name one: slack:#support")
+    token = os.environ.get("SLACK_BOT_TOKEN", "").strip()
+    if not token:
+        remedy = "Set it to the app's Bot User OAuth Token, which begins with xoxb-"
+        raise BadInput("not set", place="SLACK_BOT_TOKEN", remedy=remedy)
+    return asyncio.run(
+        _from_slack(
+            names,
+            settings,
+            progress,
+            token=token,
+            days=_DAYS if days is None else days,
+            shared=shared,
+            limit=limit,
+        )
+    )
+
+
+async def _from_slack(
+    names: list[str],
+    settings: Settings,
+    progress: TerminalProgress,
+    *,
+    token: str,
+    days: int,
+    shared: bool,
+    limit: int | None,
+) -> Export:
+    from vigilbot.platforms.slack_client import SlackClient
+    from vigilbot.platforms.slack_history import read_history
+    from vigilbot.providers.clock import SystemClock
+
+    client = SlackClient(
+        token=token,
+        base_url=settings.slack.base_url,
+        timeout=settings.slack.timeout,
+        shared_history=shared or settings.slack.history == "shared",
+    )
+    client.open()
+    try:
+        return await read_history(
+            client,
+            channels=names,
+            days=days,
+            now=SystemClock().now(),
+            folder=settings.data.dir / "history",
+            phase=progress.phase,
+            limit=limit,
+        )
+    finally:
+        await client.close()
 
 
 def _virtual(seconds: float) -> float:

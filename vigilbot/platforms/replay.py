@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,16 +91,43 @@ def read_export(
         known, warnings = _channels(files, names)
         workspace = workspace_of(people_of(_users(files, names)), known)
         chosen = _choose(known, channels, files.label)
-        events, skipped = _events(files, names, chosen, workspace)
+        return export_of(
+            _records(files, names, chosen),
+            name=files.label,
+            workspace=workspace,
+            known=known,
+            chosen=chosen,
+            limit=limit,
+            warnings=warnings,
+            remedy="Export a longer time range" + (" or choose another channel" if channels else ""),
+        )
     finally:
         files.close()
+
+
+def export_of(
+    records: Iterable[tuple[ExportChannel, object]],
+    *,
+    name: str,
+    workspace: Workspace,
+    known: Sequence[ExportChannel],
+    chosen: Sequence[ExportChannel],
+    limit: int | None = None,
+    warnings: Sequence[str] = (),
+    remedy: str = "",
+) -> Export:
+    """The export that messages make, wherever they come from; ``limit`` as in `read_export`.
+
+    Raises BadExport, with ``remedy``, where nothing was said.
+    """
+    events, skipped = _events(records, workspace)
     if not any(e.kind is EventKind.POSTED for e in events):
-        inside = f" in {', '.join('#' + c.name for c in chosen[:_LISTED])}" if channels else ""
+        inside = ", ".join("#" + c.name for c in chosen[:_LISTED]) if len(chosen) < len(known) else ""
         left = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items()))
         raise BadExport(
-            f"0 messages{inside}" + (f" (left out: {left})" if left else ""),
-            place=files.label,
-            remedy="Export a longer time range" + (" or choose another channel" if channels else ""),
+            "0 messages" + (f" in {inside}" if inside else "") + (f" (left out: {left})" if left else ""),
+            place=name,
+            remedy=remedy,
         )
     threads = frozenset((e.channel, e.thread) for e in events if e.kind is EventKind.POSTED)
     if limit is not None:
@@ -112,7 +139,7 @@ def read_export(
         skipped=dict(sorted(skipped.items())),
     )
     return Export(
-        name=files.label,
+        name=name,
         tenant=workspace.tenant,
         channels=tuple(known),
         chosen=frozenset(c.id for c in chosen),
@@ -171,26 +198,31 @@ def _choose(known: Sequence[ExportChannel], asked: Sequence[str], label: str) ->
     return list(chosen.values())
 
 
-def _events(
-    files: ExportFiles, names: Iterable[str], chosen: Sequence[ExportChannel], workspace: Workspace
-) -> tuple[list[Event], Counter[str]]:
-    """All events of the chosen channels in time order; the same happening twice counts once."""
+def _records(
+    files: ExportFiles, names: Iterable[str], chosen: Sequence[ExportChannel]
+) -> Iterator[tuple[ExportChannel, object]]:
     by_folder = {channel.folder: channel for channel in chosen}
-    found: dict[str, Event] = {}
-    skipped: Counter[str] = Counter()
     for name in sorted(names):
         match = _DAY.fullmatch(name)
         channel = by_folder.get(match[1]) if match else None
-        if channel is None:
-            continue
-        for record in load_list(files, name, of="messages"):
-            event = event_of(record, channel, workspace)
-            if isinstance(event, Skipped):
-                skipped[event.reason] += 1
-            elif event.natural_key in found:
-                skipped["repeated"] += 1
-            else:
-                found[event.natural_key] = event
+        if channel is not None:
+            yield from ((channel, record) for record in load_list(files, name, of="messages"))
+
+
+def _events(
+    records: Iterable[tuple[ExportChannel, object]], workspace: Workspace
+) -> tuple[list[Event], Counter[str]]:
+    """All events in time order; the same happening twice counts once."""
+    found: dict[str, Event] = {}
+    skipped: Counter[str] = Counter()
+    for channel, record in records:
+        event = event_of(record, channel, workspace)
+        if isinstance(event, Skipped):
+            skipped[event.reason] += 1
+        elif event.natural_key in found:
+            skipped["repeated"] += 1
+        else:
+            found[event.natural_key] = event
     return sorted(found.values(), key=lambda e: (e.at, e.channel, e.ts)), skipped
 
 
@@ -267,7 +299,15 @@ class ReplayPlatform:
         return list(self._cards.values())
 
     async def post(
-        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        card: Card,
+        key: str,
+        readers: Sequence[str] = (),
+        since: datetime | None = None,
     ) -> str:
         if key in self._by_key:
             return self._by_key[key]
@@ -296,7 +336,15 @@ class ReplayPlatform:
         self._cards.pop((channel, ts), None)
 
     async def notify(
-        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        notice: Notice,
+        key: str,
+        reader: str = "",
+        since: datetime | None = None,
     ) -> str:
         if key in self._by_key:
             return self._by_key[key]

@@ -19,7 +19,7 @@ from vigilbot.text import plain
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TS: Final = re.compile(r"(\d{1,11})(?:\.(\d{1,9}))?", re.ASCII)
 _JOINS: Final = frozenset({"channel_join", "group_join"})
-_SAID: Final = frozenset(
+SAID: Final = frozenset(
     {
         "",
         "bot_message",
@@ -30,7 +30,7 @@ _SAID: Final = frozenset(
         "slackbot_response",
     }
 )
-_SLACKBOT: Final = "USLACKBOT"
+SLACKBOT: Final = "USLACKBOT"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,8 +91,8 @@ def people_of(records: Iterable[object]) -> dict[str, Person]:
     """users.json by id; records without an id are left out."""
     people: dict[str, Person] = {}
     for record in records:
-        if isinstance(record, Mapping) and (user := _text(record, "id")):
-            people[user] = _person(user, record, _map(record, "profile"))
+        if isinstance(record, Mapping) and (user := text_in(record, "id")):
+            people[user] = _person(user, record, map_in(record, "profile"))
     return people
 
 
@@ -100,8 +100,8 @@ def channels_of(records: Iterable[object], *, private: bool) -> list[ExportChann
     """One of channels.json, groups.json, dms.json, mpims.json; direct messages are named by their id."""
     found: list[ExportChannel] = []
     for record in records:
-        if isinstance(record, Mapping) and (channel := _text(record, "id")):
-            name = _text(record, "name") or channel
+        if isinstance(record, Mapping) and (channel := text_in(record, "id")):
+            name = text_in(record, "name") or channel
             external = bool(record.get("is_ext_shared"))
             found.append(
                 ExportChannel(id=channel, name=name, folder=name, private=private, external=external)
@@ -129,15 +129,15 @@ def event_of(record: object, channel: ExportChannel, workspace: Workspace) -> Ev
     """
     if not isinstance(record, Mapping):
         return Skipped(reason="not an object")
-    if _text(record, "type") not in ("", "message"):
+    if text_in(record, "type") not in ("", "message"):
         return Skipped(reason="not a message")
-    subtype = _text(record, "subtype")
+    subtype = text_in(record, "subtype")
     when = parse_ts(record.get("ts"))
     if when is None:
         return Skipped(reason="no timestamp")
     if subtype in _JOINS:
         return _joined(record, channel, workspace, *when)
-    if subtype not in _SAID:
+    if subtype not in SAID:
         return Skipped(reason=subtype.replace("_", " ")[:40])
     return _posted(record, channel, workspace, *when)
 
@@ -170,8 +170,8 @@ def _joined(
 def _posted(
     record: Mapping[str, Any], channel: ExportChannel, workspace: Workspace, ts: str, at: datetime
 ) -> Event | Skipped:
-    files = [f for f in _list(record, "files") if isinstance(f, Mapping) and _text(f, "mode") != "tombstone"]
-    text = plain(_text(record, "text") or _attached(record), workspace.names)
+    files = files_of(record)
+    text = plain(text_in(record, "text") or attached_to(record), workspace.names)
     if not text.strip() and not files:
         return Skipped(reason="no text")
     person = _author(record, workspace)
@@ -187,9 +187,9 @@ def _posted(
         at=at,
         key=f"replay:{natural}",
         natural_key=natural,
-        thread_author=_text(record, "parent_user_id"),
+        thread_author=text_in(record, "parent_user_id"),
         text=text,
-        images=tuple(_images(files)),
+        images=tuple(images_of(files)),
         is_bot=person.is_bot,
         user_name=person.name,
         user_title=person.title,
@@ -202,21 +202,21 @@ def _posted(
 
 def _author(record: Mapping[str, Any], workspace: Workspace) -> Person:
     """Known people keep their entry; a stranger's name comes with the message, else it is the id."""
-    bot = _text(record, "bot_id")
-    user = _text(record, "user") or bot or "unknown"
+    bot = text_in(record, "bot_id")
+    user = text_in(record, "user") or bot or "unknown"
     known = workspace.people.get(user)
-    automated = user == _SLACKBOT or _text(record, "subtype") in ("bot_message", "slackbot_response")
+    automated = user == SLACKBOT or text_in(record, "subtype") in ("bot_message", "slackbot_response")
     if known is not None:
         if automated and not known.is_bot:
             return Person(id=user, name=known.name, title=known.title, team=known.team, is_bot=True)
         return known
-    profile = _map(record, "user_profile")
+    profile = map_in(record, "user_profile")
     person = _person(user, profile, profile)
-    name = _text(record, "username") or _text(_map(record, "bot_profile"), "name")
+    name = text_in(record, "username") or text_in(map_in(record, "bot_profile"), "name")
     return Person(
         id=user,
         name=person.name if person.name != user else name or user,
-        team=person.team or _text(record, "user_team"),
+        team=person.team or text_in(record, "user_team"),
         guest=person.guest,
         is_bot=automated or bool(bot),
     )
@@ -224,22 +224,22 @@ def _author(record: Mapping[str, Any], workspace: Workspace) -> Person:
 
 def _person(user: str, record: Mapping[str, Any], profile: Mapping[str, Any]) -> Person:
     name = (
-        _text(profile, "display_name")
-        or _text(record, "real_name")
-        or _text(profile, "real_name")
-        or _text(record, "name")
+        text_in(profile, "display_name")
+        or text_in(record, "real_name")
+        or text_in(profile, "real_name")
+        or text_in(record, "name")
         or user
     )
     return Person(
         id=user,
         name=name,
-        title=_text(profile, "title"),
-        team=_text(record, "team_id") or _text(profile, "team"),
-        enterprise=_text(_map(record, "enterprise_user"), "enterprise_id"),
+        title=text_in(profile, "title"),
+        team=text_in(record, "team_id") or text_in(profile, "team"),
+        enterprise=text_in(map_in(record, "enterprise_user"), "enterprise_id"),
         guest=any(
             record.get(flag) is True for flag in ("is_restricted", "is_ultra_restricted", "is_stranger")
         ),
-        is_bot=record.get("is_bot") is True or user == _SLACKBOT,
+        is_bot=record.get("is_bot") is True or user == SLACKBOT,
     )
 
 
@@ -249,26 +249,32 @@ def _external(record: Mapping[str, Any], person: Person, workspace: Workspace) -
         return True
     if person.enterprise and person.enterprise == workspace.enterprise:
         return False
-    team = person.team or _text(record, "user_team")
+    team = person.team or text_in(record, "user_team")
     return bool(team) and not person.is_bot and workspace.tenant not in ("export", team)
 
 
-def _attached(record: Mapping[str, Any]) -> str:
+def attached_to(record: Mapping[str, Any]) -> str:
     """What attachments say, for the messages of apps and for forwarded ones, which have no text."""
     said: list[str] = []
-    for attachment in _list(record, "attachments"):
+    for attachment in list_in(record, "attachments"):
         if isinstance(attachment, Mapping):
-            parts = [_text(attachment, key) for key in ("pretext", "title", "text")]
-            said += [part for part in parts if part] or [_text(attachment, "fallback")]
+            parts = [text_in(attachment, key) for key in ("pretext", "title", "text")]
+            said += [part for part in parts if part] or [text_in(attachment, "fallback")]
     return "\n".join(part for part in said if part)
 
 
-def _images(files: Iterable[Mapping[str, Any]]) -> Iterable[Image]:
+def files_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The files of a message that are still there."""
+    files = (file for file in list_in(record, "files") if isinstance(file, Mapping))
+    return [file for file in files if text_in(file, "mode") != "tombstone"]
+
+
+def images_of(files: Iterable[Mapping[str, Any]]) -> Iterable[Image]:
     for file in files:
-        media_type = _text(file, "mimetype")
-        url = _text(file, "url_private") or _text(file, "permalink")
+        media_type = text_in(file, "mimetype")
+        url = text_in(file, "url_private") or text_in(file, "permalink")
         if media_type.startswith("image/") and url:
-            yield Image(url=url, title=_text(file, "title") or _text(file, "name"), media_type=media_type)
+            yield Image(url=url, title=text_in(file, "title") or text_in(file, "name"), media_type=media_type)
 
 
 def _commonest(values: Iterable[str]) -> str:
@@ -276,7 +282,7 @@ def _commonest(values: Iterable[str]) -> str:
     return min(counts, key=lambda value: (-counts[value], value)) if counts else ""
 
 
-def _text(record: Mapping[str, Any], key: str) -> str:
+def text_in(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
     if not isinstance(value, str):
         return ""
@@ -285,11 +291,11 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _map(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def map_in(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = record.get(key)
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(record: Mapping[str, Any], key: str) -> list[Any]:
+def list_in(record: Mapping[str, Any], key: str) -> list[Any]:
     value = record.get(key)
     return value if isinstance(value, list) else []

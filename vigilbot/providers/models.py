@@ -18,11 +18,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from vigilbot.domain import Image
 from vigilbot.errors import ContextTooLong, ModelUnavailable
 from vigilbot.ports import Ask, Clock, ModelState, Shape
 from vigilbot.providers.breaker import Breaker, BreakerState
 from vigilbot.providers.llm import Failure, Reply, Request, Send, Why
+from vigilbot.providers.pictures import Pictures, parts, shown
 from vigilbot.usage import ModelCall, meter, metered
 
 log = logging.getLogger("vigilbot.models")
@@ -105,10 +105,19 @@ class Tried:
 
 
 class OrderedModels:
-    """``ports.LanguageModel`` over ``send``."""
+    """``ports.LanguageModel`` over ``send``. Without ``pictures`` images are left out, in words."""
 
-    def __init__(self, *, send: Send, rules: ModelRules, spending: Spending, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        send: Send,
+        rules: ModelRules,
+        spending: Spending,
+        clock: Clock,
+        pictures: Pictures | None = None,
+    ) -> None:
         self._send = send
+        self._pictures = pictures
         self._rules = rules
         self._spending = spending
         self._clock = clock
@@ -169,7 +178,7 @@ class OrderedModels:
         error = ""
         try:
             async with asyncio.timeout(self._rules.timeout):
-                await self._turn(name, ask, shape)
+                await self._turn(name, ask, shape, ())
         except TimeoutError:
             error = self._late(name)
         except Failure as failure:
@@ -187,9 +196,10 @@ class OrderedModels:
     async def _tried(self, model: _Model, ask: Ask, shape: type[Shape]) -> Shape:
         """One model's turn, and what its breaker learns from it."""
         try:
+            seen = await shown(ask.images, self._pictures) if self._rules.sees(model.name) else ()
             try:
                 async with asyncio.timeout(self._rules.timeout):
-                    made = await self._turn(model.name, ask, shape)
+                    made = await self._turn(model.name, ask, shape, seen)
             except TimeoutError:
                 raise Failure(Why.TIMEOUT, self._late(model.name)) from None
         except Failure as failure:
@@ -208,15 +218,14 @@ class OrderedModels:
         model.breaker.succeeded()
         return made
 
-    async def _turn(self, name: str, ask: Ask, shape: type[Shape]) -> Shape:
+    async def _turn(self, name: str, ask: Ask, shape: type[Shape], seen: Sequence[str]) -> Shape:
         """A request, and one more when its reply was of no use but says how to do better."""
-        sees = bool(ask.images) and self._rules.sees(name)
-        request = self._request(name, ask, shape, images=ask.images if sees else ())
+        request = self._request(name, ask, shape, seen)
         try:
             return await self._object(request, shape)
         except Failure as failure:
-            if failure.why is Why.REQUEST and sees:
-                return await self._object(self._request(name, ask, shape, images=()), shape)
+            if failure.why is Why.REQUEST and any(seen):
+                return await self._object(self._request(name, ask, shape, ()), shape)
             if failure.why not in _REPAIRABLE:
                 raise
             again = {"role": "user", "content": _REPAIR.format(problem=_problem(failure))}
@@ -231,14 +240,11 @@ class OrderedModels:
         )
         return await self._object(repaired, shape)
 
-    def _request(self, name: str, ask: Ask, shape: type[BaseModel], *, images: Sequence[Image]) -> Request:
+    def _request(self, name: str, ask: Ask, shape: type[BaseModel], seen: Sequence[str]) -> Request:
         data = ask.data
-        if ask.images and not images:
-            data += f"\n({len(ask.images)} images are left out: this model cannot see them.)\n"
-        content: Any = data
-        if images:
-            shown = [{"type": "image_url", "image_url": {"url": image.url}} for image in images]
-            content = [{"type": "text", "text": data}, *shown]
+        if ask.images and not any(seen):
+            data += f"\n({len(ask.images)} images are left out: they cannot be shown.)\n"
+        content: Any = parts(data, seen) if any(seen) else data
         first = [{"role": "system", "content": ask.instructions}] if ask.instructions else []
         schema = schema_of(shape) if self._rules.takes_schema(name) else None
         return Request(

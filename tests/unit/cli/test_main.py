@@ -75,7 +75,7 @@ def test_an_unknown_command() -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["replay"], "vigilbot: replay: Missing argument 'EXPORT'. See `vigilbot replay --help`\n"),
+        (["replay"], "vigilbot: replay: Missing argument 'SOURCE'. See `vigilbot replay --help`\n"),
         (
             ["kb", "list", "--page", "x"],
             "vigilbot: kb list: Invalid value for '--page': 'x' is not a valid integer range. "

@@ -161,10 +161,15 @@ async def test_pictures_are_carried(litellm: LiteLlm, scripted_model: ScriptedMo
     images = tuple(Image(url=f"https://files.example/{n}.png", title=f"shot {n}") for n in range(6))
     talk = Dialogue(messages=(replace(TALK.messages[1], images=images),))
     scripted_model.always(Answered.of({"within": 1, "out": 0, "none": 0}))
-    await engine_over(ordered(litellm, sees=True)).identify(talk, talk.messages, scope="")
+
+    async def picture(image: Image) -> str:
+        return f"data:image/png;base64,{image.title.removeprefix('shot ')}"
+
+    seeing_models = ordered(litellm, sees=True, pictures=picture)
+    await engine_over(seeing_models).identify(talk, talk.messages, scope="")
     await engine_over(ordered(litellm)).identify(talk, talk.messages, scope="")
     seeing, blind = scripted_model.asked
-    assert seeing.images == [image.url for image in images[2:]]
+    assert seeing.images == [f"data:image/png;base64,{n}" for n in range(2, 6)]
     assert '"shot 1 (left out)", "image 1: shot 2"' in seeing.text
     assert blind.images == []
     assert "4 images are left out" in blind.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from tests.models import MODEL, ordered
 from vigilbot.domain import Image
-from vigilbot.errors import ContextTooLong, ModelUnavailable
+from vigilbot.errors import ContextTooLong, ModelUnavailable, PlatformRefused
 from vigilbot.ports import Ask
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.providers.llm import LiteLlm
@@ -289,24 +290,39 @@ async def test_calls_of_one_piece_of_work_are_bounded(
     assert models.state()[1].state == "closed"
 
 
-async def test_pictures_go_where_they_are_seen(scripted_model: ScriptedModel, litellm: LiteLlm) -> None:
-    ask = replace(ASK, images=(Image(url="https://files.example/a.png"),))
-    scripted_model.then(GOOD, GOOD, Answered(status=400, text="cannot fetch image"), GOOD)
-    await ordered(litellm, sees=True).complete(ask, Verdict)
-    await ordered(litellm, sees=False).complete(ask, Verdict)
-    await ordered(litellm, sees=True).complete(ask, Verdict)  # refused with the picture, taken without
-    assert [asked.images for asked in scripted_model.asked] == [
-        ["https://files.example/a.png"],
-        [],
-        ["https://files.example/a.png"],
-        [],
-    ]
-    assert ["1 images are left out" in asked.text for asked in scripted_model.asked] == [
-        False,
-        True,
-        False,
-        True,
-    ]
+PICTURES = (Image(url="https://files.example/a.png"), Image(url="https://files.example/gone.png"))
+DATA = "data:image/png;base64,iVBORw=="
+
+
+async def pictures(image: Image) -> str:
+    if "gone" in image.url:
+        raise PlatformRefused("the file is gone")
+    return DATA
+
+
+async def test_pictures_go_where_they_are_seen(
+    scripted_model: ScriptedModel, litellm: LiteLlm, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="vigilbot.models")
+    ask = replace(ASK, images=PICTURES)
+    scripted_model.then(GOOD, GOOD, Answered(status=400, text="cannot read the image"), GOOD)
+    await ordered(litellm, sees=True, pictures=pictures).complete(ask, Verdict)
+    await ordered(litellm, sees=False, pictures=pictures).complete(ask, Verdict)
+    await ordered(litellm, sees=True, pictures=pictures).complete(ask, Verdict)  # refused with, taken without
+    assert [asked.images for asked in scripted_model.asked] == [[DATA], [], [DATA], []]
+    seen, blind, *_ = (asked.text for asked in scripted_model.asked)
+    assert "image 2 is left out" in seen
+    assert "2 images are left out" in blind
+    assert "a picture is left out: the file is gone" in caplog.text
+
+
+async def test_without_a_way_to_pictures_no_address_is_told(
+    scripted_model: ScriptedModel, litellm: LiteLlm
+) -> None:
+    scripted_model.then(GOOD)
+    await ordered(litellm, sees=True).complete(replace(ASK, images=PICTURES), Verdict)
+    assert "2 images are left out" in scripted_model.asked[0].text
+    assert "files.example" not in str(scripted_model.asked[0].body)
 
 
 async def test_the_form_is_asked_for(scripted_model: ScriptedModel, litellm: LiteLlm) -> None:
