@@ -64,7 +64,7 @@ async def import_lines(
     or retracted since is left alone, so that importing a file twice, or an old one, takes nothing back.
     Vectors are owed to the entries afterwards (``reindex``). Raises BadInput.
     """
-    default = await _tenant(ledger, tenant)
+    default = tenant or await ledger.only_tenant()
     plan = _Plan(actor=actor, at=at, source=source)
     for placed in lines:
         home = placed.line.tenant or default
@@ -87,14 +87,6 @@ async def import_lines(
     if done.changes and not dry_run:
         await ledger.write(*plan.statements, plan.audited(default))
     return done
-
-
-async def _tenant(ledger: Ledger, given: str | None) -> str | None:
-    """The given one, or the only one the ledger knows."""
-    if given:
-        return given
-    rows = await ledger.fetch("SELECT tenant FROM channels UNION SELECT tenant FROM knowledge LIMIT 2")
-    return str(rows[0]["tenant"]) if len(rows) == 1 else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

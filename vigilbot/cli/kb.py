@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vigilbot.cli.kb_documents import add, documents
 from vigilbot.cli.options import A_PATH, installation, settings_of
 from vigilbot.domain import PassageKind, Trust
 
@@ -24,6 +25,10 @@ def kb() -> None:
     The commands work on the ledger itself, so the bot must not be running on it. Whatever changes
     knowledge is recorded with who did it, and `vigilbot kb undo` takes it back.
     """
+
+
+kb.add_command(add)
+kb.add_command(documents)
 
 
 def _as_json(command: C) -> C:

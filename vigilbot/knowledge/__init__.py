@@ -6,7 +6,6 @@ changes (``also``); the vector index follows and can be thrown away at any momen
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +23,17 @@ from vigilbot.domain import (
     Trust,
 )
 from vigilbot.errors import BadInput
-from vigilbot.knowledge.search import LEXEMES, Search, index_space
+from vigilbot.knowledge.chunks import Chunks
+from vigilbot.knowledge.revisions import lexemes_of, new_entry_id, next_revision, searchable_text
+from vigilbot.knowledge.search import Search, index_space
 from vigilbot.ledger import Entries, Ledger
-from vigilbot.ledger.entries import Revision, lexeme
+from vigilbot.ledger.entries import Revision
 from vigilbot.ledger.rows import blob_vector, to_entry
 from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
-from vigilbot.text import canonical_url, tokens
+from vigilbot.text import canonical_url
 from vigilbot.text.sameness import says_same
+
+__all__ = ["Chunks", "Knowledge", "Learned", "Origin", "lexemes_of", "new_entry_id", "searchable_text"]
 
 SAME_QUESTION = 0.9  # cosine above which two questions are held to be one, guard permitting
 
@@ -66,6 +69,7 @@ class Knowledge:
         self._index = index
         self._clock = clock
         self._theta = theta
+        self.chunks = Chunks(ledger=ledger, embedder=embedder, index=index, clock=clock)
         self._search = Search(entries=ledger.entries, embedder=embedder, index=index, clock=clock)
 
     async def load(self) -> int:
@@ -208,7 +212,7 @@ class Knowledge:
                 self._embedding(keys[0], entry.id, entry.revision, origin.tenant, entry.space, vectors[0])
             )
         if verify and entry.trust is not Trust.VERIFIED:
-            revision = _next(
+            revision = next_revision(
                 entry,
                 origin.tenant,
                 trust=Trust.VERIFIED,
@@ -244,7 +248,9 @@ class Knowledge:
             citations=citations,
             message_ids=message_ids,
         )
-        revision = _next(changed, tenant, trust=entry.trust, operation="revise", actor=actor, reason=reason)
+        revision = next_revision(
+            changed, tenant, trust=entry.trust, operation="revise", actor=actor, reason=reason
+        )
         [vector] = await self._embedder.embed([searchable_text(changed)])
         await self._append(revision, vector, also=also)
 
@@ -259,7 +265,9 @@ class Knowledge:
             )
         entry = to_entry(row)
         revision = replace(
-            _next(entry, row["tenant"], trust=entry.trust, operation="retract", actor=actor, reason=reason),
+            next_revision(
+                entry, row["tenant"], trust=entry.trust, operation="retract", actor=actor, reason=reason
+            ),
             retracted=True,
         )
         await self._bury(revision, also=also)
@@ -286,7 +294,7 @@ class Knowledge:
         before = rows[-2]
         entry = to_entry(before)
         reason = f"undo of {last['operation']} (revision {last['revision']}), back to {before['revision']}"
-        revision = _next(
+        revision = next_revision(
             replace(entry, revision=last["revision"]),
             before["tenant"],
             trust=entry.trust,
@@ -349,46 +357,3 @@ class Knowledge:
             question=question,
             at=self._clock.now(),
         )
-
-
-def new_entry_id(*parts: str) -> str:
-    """A short id derived from what the entry was learned from: the same source, the same id."""
-    return "K" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:10]
-
-
-def searchable_text(entry: KnowledgeEntry | Revision) -> str:
-    """The text whose vector finds the entry."""
-    if entry.kind is PassageKind.CHUNK:
-        return f"{entry.question}\n{entry.answer}"
-    return f"{entry.question} {entry.precondition}".strip()
-
-
-def lexemes_of(entry: KnowledgeEntry | Revision) -> list[str]:
-    """The words that find the entry, as the lexical index keeps them."""
-    titles = " ".join(c.title for c in entry.citations)
-    text = f"{entry.question}\n{entry.precondition}\n{entry.answer}\n{titles}"
-    return [lexeme(token) for token in tokens(text)[:LEXEMES]]
-
-
-def _next(
-    entry: KnowledgeEntry, tenant: str, *, trust: Trust, operation: str, actor: str, reason: str
-) -> Revision:
-    return Revision(
-        entry=entry.id,
-        revision=entry.revision + 1,
-        tenant=tenant,
-        space=entry.space,
-        channel=entry.channel,
-        kind=entry.kind,
-        question=entry.question,
-        answer=entry.answer,
-        citations=entry.citations,
-        trust=trust,
-        learned_from=entry.learned_from,
-        message_ids=entry.message_ids,
-        operation=operation,
-        actor=actor,
-        reason=reason,
-        precondition=entry.precondition,
-        expires_at=entry.expires_at,
-    )

@@ -65,15 +65,21 @@ class Pipeline:
         scope: str,
         place: Place,
         sent: Sequence[Sent],
+        direct: bool = False,
     ) -> Trace:
-        """``newest`` are the customer messages the run is about; ``dialogue`` may reach beyond them."""
+        """``newest`` are the customer messages the run is about; ``dialogue`` may reach beyond them.
+
+        ``direct``: they were said to the bot itself, so that they ask something, whatever they look like.
+        """
         timings: dict[str, float] = {}
         seen = _through(dialogue, newest)
         searching = asyncio.ensure_future(self._search(seen, newest, place, timings))
         try:
             with _Timer(timings, "identify"):
                 identification = await self.engine.identify(seen, newest, scope=scope)
-            if identification.scope is not Scope.WITHIN:
+            if identification.scope is not Scope.WITHIN and not (
+                direct and identification.scope is Scope.NONE
+            ):
                 return Trace(
                     identification=identification, judged=(), through=_end(dialogue), timings=timings
                 )

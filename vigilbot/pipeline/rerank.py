@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vigilbot.domain import ChannelHistory, Citation, Passage, PassageKind, Question, Trust
+from vigilbot.domain import HEADINGS, ChannelHistory, Citation, Passage, PassageKind, Question, Trust
 from vigilbot.pipeline.likeness import Likeness, Scale
 from vigilbot.ports import Embedder, Vector
 from vigilbot.text import canonical_url
@@ -106,12 +106,15 @@ def _answer_text(passage: Passage) -> str:
 
 
 def _resolutions(passages: Sequence[Passage], answers: Vector) -> list[tuple[str, ...]]:
-    """What each passage leads to: its cited documents, else its answer or one that says the same."""
+    """What each passage leads to: its cited documents, else its answer or one that says the same; the
+    parts of a document without an address lead to that document."""
     found: list[tuple[str, ...]] = []
     unlinked: list[int] = []
     for i, passage in enumerate(passages):
         urls = tuple(dict.fromkeys(canonical_url(c.url) for c in passage.entry.citations if c.url))
-        if not urls:
+        if not urls and passage.entry.kind is PassageKind.CHUNK:
+            urls = (f"document:{passage.entry.question.partition(HEADINGS)[0]}",)
+        elif not urls:
             twin = next(
                 (j for j in unlinked if _same(passages[j], passages[i], answers[j], answers[i])), None
             )
@@ -158,9 +161,9 @@ def _vote(
     best: float,
     elsewhere: float,
 ) -> Vote:
-    alike = scale.between(passage.dense, asked, f"{passage.entry.question}\n{passage.entry.precondition}")
+    alike = scale.between(passage.dense, asked, passage.entry.about)
     rare = max(0.0, passage.lexical) / best if best > 0 else 0.0
-    clash = conflict(asked, f"{passage.entry.question}\n{passage.entry.precondition}")
+    clash = conflict(asked, passage.entry.about)
     weight = _weight(passage, times, elsewhere)
     return Vote(
         passage=passage,
@@ -203,7 +206,9 @@ def _masses(votes: Sequence[Vote], history: ChannelHistory, top: float) -> tuple
                 brought[key] += vote.times
             else:
                 documents[key] = max(documents[key], size)
-        total += size
+        if vote.passage.entry.kind is PassageKind.QA:
+            total += size
+    total += sum(documents.values())  # the parts of one document are no rivals
     here = sorted(v.energy for v in votes if v.times)
     floor = math.exp(here[len(here) // 10] - top) if here else 0.0
     for key, times in history.times.items():

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
 from vigilbot.engines.extractive.confidence import Confidence, evidence, features, shipped
+from vigilbot.engines.extractive.quoting import marked, quoted
 from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 from vigilbot.text.conflicts import conflict
@@ -42,6 +43,25 @@ _SEE = {
     "ja": "同様の問題はこちらで解決しました: {cite}",
     "zh": "类似的问题通过以下内容得到解决：{cite}",
     "ko": "비슷한 사례가 다음 자료로 해결되었습니다: {cite}",
+}
+
+# The same for a document that nobody was helped with so far.
+_READ = {
+    "en": "This document may help: {cite}",
+    "de": "Dieses Dokument kann helfen: {cite}",
+    "fr": "Ce document peut aider : {cite}",
+    "es": "Este documento puede ayudar: {cite}",
+    "pt": "Este documento pode ajudar: {cite}",
+    "it": "Questo documento può aiutare: {cite}",
+    "nl": "Dit document kan helpen: {cite}",
+    "sv": "Det här dokumentet kan hjälpa: {cite}",
+    "pl": "Ten dokument może pomóc: {cite}",
+    "ru": "Этот документ может помочь: {cite}",
+    "uk": "Цей документ може допомогти: {cite}",
+    "tr": "Bu belge yardımcı olabilir: {cite}",
+    "ja": "こちらの文書が参考になるかもしれません: {cite}",
+    "zh": "以下文档可能有帮助：{cite}",
+    "ko": "다음 문서가 도움이 될 수 있습니다: {cite}",
 }
 
 
@@ -101,15 +121,14 @@ def _remote(passage: Passage, found: Mapping[str, float]) -> bool:
 
 def _another(asked: str, passage: Passage) -> str:
     """The family of names (error codes, versions, models) in which the known case names another one."""
-    entry = passage.entry
-    if entry.kind is not PassageKind.QA:
-        return ""
-    return conflict(asked, f"{entry.question}\n{entry.precondition}")
+    return conflict(asked, passage.entry.about)
 
 
 def _turned(asked: str, passage: Passage) -> str:
     """What turns two short and like questions into different ones, such as a negation; or ""."""
     known = passage.entry.question
+    if passage.entry.kind is not PassageKind.QA:  # headings ask nothing
+        return ""
     if passage.evidence.get("alike", 0.0) < LIKE or max(len(tokens(asked)), len(tokens(known))) > SHORT:
         return ""
     found = differs(asked, known)
@@ -121,7 +140,12 @@ def _voices(first: Passage, passages: Sequence[Passage]) -> list[Passage]:
     wanted = next((canonical_url(c.url) for c in first.entry.citations if c.url), "")
     if not wanted:
         return [first]
-    same = [p for p in passages if any(canonical_url(c.url) == wanted for c in p.entry.citations)]
+    same = [
+        p
+        for p in passages
+        if any(canonical_url(c.url) == wanted for c in p.entry.citations)
+        and (p.entry.kind is PassageKind.QA or p.evidence.get("alike", 0.0) >= ALIKE)
+    ]
     return [first, *(p for p in same if p.entry.id != first.entry.id)]
 
 
@@ -136,7 +160,8 @@ def _worded(asked: str, voices: Sequence[Passage]) -> tuple[str, Passage] | None
     first = voices[0]
     if not any(c.url for c in first.entry.citations):
         return None
-    return _SEE.get(spoken, "{cite}" if spoken else _SEE["en"]).format(cite="[1]"), first
+    said = _SEE if first.entry.kind is PassageKind.QA else _READ
+    return said.get(spoken, "{cite}" if spoken else said["en"]).format(cite="[1]"), first
 
 
 def _understood(asked: str, answered: str) -> bool:
@@ -151,6 +176,8 @@ def _prose(text: str) -> str:
 
 def _text(answer: str, asked: str, passage: Passage) -> str:
     """The answer's words with markers, or "" when too little of it helps anyone."""
+    if passage.entry.kind is PassageKind.CHUNK:
+        return marked(quoted(answer, asked), "[1]")
     kept = chosen(general(answer), asked)
     url = next((c.url for c in passage.entry.citations if c.url), "")
     linked = (
