@@ -15,24 +15,20 @@ from datetime import datetime, timedelta
 
 from vigilbot.autonomy.gate import Gate
 from vigilbot.clicks import Clicks
+from vigilbot.commands import closing, unread
 from vigilbot.delivery import Delivery
-from vigilbot.domain import (
-    Event,
-    Message,
-    Mode,
-    OnCallState,
-    QuestionState,
-)
+from vigilbot.domain import Event, Message, Mode, OnCallState, QuestionState
 from vigilbot.errors import EngineError, LedgerError
+from vigilbot.intake import Intake
 from vigilbot.knowledge import Knowledge
 from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import moment, stamp, to_oncall, to_question, unpack_event
-from vigilbot.oncalls import INACTIVITY, OnCalls, closing, unread
+from vigilbot.ledger.rows import moment, stamp, to_oncall, to_question
+from vigilbot.oncalls import INACTIVITY, OnCalls
 from vigilbot.pipeline import Pipeline, Place, Trace
-from vigilbot.ports import Clock, Row, Statement
-from vigilbot.record import Recorder, RunFacts, run_id, sent_cards
+from vigilbot.ports import Clock, Directory, Row, Statement
+from vigilbot.record import Recorder, RunFacts, acts_in, run_id, sent_cards, silence
 from vigilbot.roles import Roles
 from vigilbot.usage import meter, metered
 
@@ -41,7 +37,6 @@ log = logging.getLogger("vigilbot")
 LEASE = timedelta(minutes=10)
 RUNS_AT_ONCE = 8
 """Runs of different on-calls side by side: with a language model they mostly wait."""
-INBOX_TRIES = 5
 RUN_TRIES = 3
 LEARN_TRIES = 12  # the waits double, to 5 hours: a lesson may wait for a model that is away for half a day
 """Attempts before a piece of work is given up and said so."""
@@ -57,6 +52,7 @@ class BotRules:
     mode_internal: Mode
     mode_external: Mode
     latency: timedelta = timedelta(0)
+    accept: str = "analyst_and_asker"  # who may: or ``analyst``
     calls_per_run: int = 0  # of language models, for one run or lesson; 0: no limit
 
 
@@ -78,20 +74,37 @@ class Bot:
         clock: Clock,
         rules: BotRules,
         spaces_of: Callable[[Row], tuple[str, ...]],
+        directory: Directory | None = None,
     ) -> None:
         self.ledger = ledger
         self.knowledge = knowledge
         self.pipeline = pipeline
-        self.clicks = Clicks(ledger=ledger, roles=roles, lessons=lessons, delivery=delivery, clock=clock)
+        self.delivery = delivery
+        self.clicks = Clicks(
+            ledger=ledger,
+            roles=roles,
+            lessons=lessons,
+            delivery=delivery,
+            clock=clock,
+            accept=rules.accept,
+            stale=rules.stale,
+        )
         self._oncalls = oncalls
         self._gate = gate
         self._lessons = lessons
         self._standing = standing
-        self._delivery = delivery
         self._clock = clock
         self._rules = rules
         self._spaces_of = spaces_of
         self._changing = asyncio.Lock()  # an on-call, from reading its row to writing it
+        self._intake = Intake(
+            ledger=ledger,
+            oncalls=oncalls,
+            lessons=lessons,
+            directory=directory,
+            clock=clock,
+            changing=self._changing,
+        )
         self._recorder = Recorder(
             gate=gate, card_gap=rules.card_gap, stale=rules.stale, latency=rules.latency
         )
@@ -100,36 +113,26 @@ class Bot:
 
     async def receive(self, event: Event) -> bool:
         """Durable before it returns; False for a duplicate. The adapter acknowledges after it."""
-        return await self.ledger.chats.receive(event, at=self._clock.now())
+        return await self._intake.receive(event)
 
     async def ingest(self) -> int:
         """Turns inbox rows into messages of on-calls, in order; returns how many."""
-        rows = await self.ledger.chats.inbox(now=self._clock.now())
-        for row in rows:
-            try:
-                async with self._changing:
-                    await self._take_in(row)
-            except LedgerError:
-                raise
-            except Exception as error:  # one malformed event must not stop the intake of all others
-                log.exception("inbox row %s could not be ingested", row["id"])
-                dead = row["attempts"] + 1 >= INBOX_TRIES
-                await self.ledger.write(self._again(row, error=repr(error), dead=dead))
-        return len(rows)
+        return await self._intake.ingest()
 
-    async def _take_in(self, row: Row) -> None:
-        done = await self._oncalls.ingest(unpack_event(row["body"]))
-        if done.early and row["attempts"] + 1 < INBOX_TRIES:  # an edit may overtake what it edits
-            await self.ledger.write(self._again(row, error="about a message that is not here yet"))
-            return
-        learned: list[Statement] = []
-        if changed := done.deleted or done.edited:  # first: a crash between leaves the event to do again
-            learned = await self._lessons.source_changed(changed, oncall=done.oncall, gone=bool(done.deleted))
-        await self.ledger.write(*done.statements, *learned, Chats.inbox_done(row["id"]))
+    async def command(self, oncall_id: str, word: str, *, helper: bool) -> dict[str, object] | None:
+        """``close``, ``quiet``, ``resume`` or ``reopen``, durable when it returns what changed.
 
-    def _again(self, row: Row, *, error: str, dead: bool = False) -> Statement:
-        due = self._clock.now() + timedelta(seconds=2 ** (row["attempts"] + 1))
-        return Chats.inbox_failed(row["id"], due=due, error=error, dead=dead)
+        Empty: it was so already. None: this is not for somebody who is no ``helper`` (an analyst, peer or
+        operator) to say. Raises LedgerError for an on-call that is not there.
+        """
+        async with self._changing:
+            row = await self.ledger.chats.oncall_row(oncall_id)
+            if row is None:
+                raise LedgerError(f"no on-call {oncall_id}")
+            changes = await self._oncalls.commanded(row, word, at=self._clock.now(), helper=helper)
+            if changes:
+                await self.ledger.write(Chats.change_oncall(row["id"], **changes))
+        return changes
 
     # -- work
 
@@ -137,8 +140,9 @@ class Bot:
         """One pass over everything due now, in the order of the flow; returns how much was done."""
         done = await self._each("run", self.run, at_once=RUNS_AT_ONCE)
         done += await self._standing_due()
-        done += await self._deliver_due()
+        done += await self.deliver()
         done += await self.clicks.apply()
+        done += await self.delivery.refresh()
         done += await self._close_due()
         done += await self._each("learn", self.learn)
         return done
@@ -200,16 +204,18 @@ class Bot:
             Chats.timer_done(oncall["id"], "run", was=oncall["run_at"], then=then),
             Chats.change_oncall(oncall["id"], run_attempts=0, last_error=""),
         )
-        if not newest or oncall["state"] == OnCallState.WAITING:
+        channel = await self.channel(oncall)
+        if not newest or oncall["state"] == OnCallState.WAITING or not acts_in(channel):
             await self.ledger.write(*cleared)
             return
-        channel = await self.channel(oncall)
         sent = await sent_cards(self.ledger, oncall["id"])
         trace = await self.pipeline.run(
             dialogue, newest, scope=self.scope(channel), place=self.place(channel), sent=sent
         )
         key = run_id("customer", [m.id if m.version == 1 else f"{m.id}@{m.version}" for m in newest])
-        statements = await self._record(key, oncall, trace, triggers=newest, now=now)
+        statements = await self.record(
+            key, oncall, trace, triggers=newest, now=now, too_late=self._too_late(oncall, now)
+        )
         late = [q for q in trace.judged if q.addressed_by is not None]
         if late:  # the human was first: learn from it as if the question had been judged in time
             statements.append(Chats.learn_by(oncall["id"], now + self._lessons.delay))
@@ -219,7 +225,7 @@ class Bot:
         gone = Chats.withdraw_deleted(oncall["id"])  # deleted while the run went on
         await self.ledger.write(*statements, *cleared, *covered, gone)
 
-    async def _record(
+    async def record(
         self,
         key: str,
         oncall: Row,
@@ -228,16 +234,22 @@ class Bot:
         triggers: Sequence[Message],
         now: datetime,
         standing: Row | None = None,
+        purpose: str = "customer",
+        too_late: str = "",
     ) -> list[Statement]:
+        """One run as rows: what it saw, concluded and is about to say."""
         channel = await self.channel(oncall)
         facts = RunFacts(
             key=key,
             oncall=oncall,
             channel=channel,
             mode=self.mode(channel),
+            purpose="standing" if standing else purpose,
             triggers=[m.id for m in triggers],
+            versions={m.id: m.version for m in triggers if m.version > 1},
             askers={m.id: m.author for m in triggers},
-            too_late=self._too_late(oncall, now) if standing is None else "",
+            too_late=too_late,
+            silent=silence(channel, now),
             sent=await self.ledger.runs.sent(oncall["id"]),
             now=now,
             engine=self.pipeline.engine,
@@ -271,6 +283,9 @@ class Bot:
             await self.ledger.write(cleared)
             return
         channel = await self.channel(oncall)
+        if not acts_in(channel):
+            await self.ledger.write(cleared)
+            return
         sent = await sent_cards(self.ledger, oncall["id"])
         try:
             trace = await self.pipeline.again(
@@ -291,21 +306,22 @@ class Bot:
             await self.ledger.write(failed, *Runs.put_calls(meter().fresh(), oncall=oncall))
             return
         key = run_id("standing", [question["id"], str(question["standing_seq"])])
-        statements = await self._record(key, oncall, trace, triggers=[], now=now, standing=question)
+        statements = await self.record(key, oncall, trace, triggers=[], now=now, standing=question)
         await self.ledger.write(*statements, cleared)
 
     # -- delivery
 
-    async def _deliver_due(self) -> int:
+    async def deliver(self) -> int:
+        """Sends what is due; returns how much."""
         rows = await self.ledger.runs.due_deliveries(now=self._clock.now())
         for row in rows:
             try:
-                await self._delivery.deliver(row)
+                await self.delivery.deliver(row)
             except LedgerError:
                 raise
             except Exception as error:  # one card that cannot be shown must not stop all others
                 log.exception("card %s could not be prepared", row["key"])
-                await self._delivery.failed(row, error)
+                await self.delivery.failed(row, error)
         return len(rows)
 
     # -- closing and learning
@@ -341,6 +357,20 @@ class Bot:
 
     # -- what applies in a channel
 
+    async def oncall_of(self, event: Event) -> Row | None:
+        """The on-call an event would belong to; None where there is none."""
+        return await self._oncalls.find(event)
+
+    @property
+    def calls_per_run(self) -> int:
+        """How often one piece of work may ask language models; 0: no limit."""
+        return self._rules.calls_per_run
+
+    @property
+    def stale(self) -> timedelta:
+        """A question older than this gets no card."""
+        return self._rules.stale
+
     async def channel(self, oncall: Row) -> Row:
         row = await self.ledger.chats.channel(oncall["tenant"], oncall["channel"])
         if row is None:
@@ -348,8 +378,11 @@ class Bot:
         return row
 
     def mode(self, channel: Row) -> Mode:
+        """Between the bot and one person of its own company there is nobody to show a draft to."""
         if channel["mode"]:
             return Mode(channel["mode"])
+        if channel["direct"] and not channel["external"]:
+            return Mode.EVERYONE
         return self._rules.mode_external if channel["external"] else self._rules.mode_internal
 
     def scope(self, channel: Row) -> str:

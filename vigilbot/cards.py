@@ -16,6 +16,7 @@ class ActionKind(StrEnum):
     ACCEPT = "accept"
     WHY = "why"
     WITHDRAW = "withdraw"
+    TAKE_BACK = "take_back"  # one's own Accept
     POST = "post"  # a draft, as it is
     EDIT = "edit"  # a draft, after a form
     DISMISS = "dismiss"  # a draft
@@ -44,8 +45,8 @@ class Action:
 class Card:
     """The proactive response card (Vigil 3.1.4): visibly automated, cited, acceptable.
 
-    The first actions are for everybody who may see it, WHY and WITHDRAW for analysts (the platform
-    puts them into a menu; who clicks without the right gets a reply that says so).
+    The first actions are for everybody who may see it, WHY and WITHDRAW for analysts, TAKE_BACK for who
+    accepted (the platform puts them into a menu; who clicks without the right gets a reply that says so).
     """
 
     title: str
@@ -54,9 +55,9 @@ class Card:
     citations: tuple[Citation, ...]
     provenance: str  # when it was learned and how it is confirmed
     actions: tuple[Action, ...]
-    accepted_by: str = ""  # user ids, comma-separated
+    accepted_by: str = ""  # display names, comma-separated
     audience: Decision = Decision.EVERYONE  # a card for ANALYSTS is shown to them alone
-    posted_by: str = ""  # the analyst who posted the draft; "" when the bot did
+    posted_by: str = ""  # display name of the analyst who posted the draft; "" when the bot did
     superseded: str = ""  # what to read instead, once an analyst said otherwise
     asker: str = ""  # whom it answers: user id
 

@@ -2,39 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from vigilbot.delivery import Delivery
-from vigilbot.domain import Event, Outcome, Role
+from vigilbot.delivery import Delivery, Obstacle
+from vigilbot.domain import Decision, DeliveryState, Event, Outcome, Role
 from vigilbot.learning.lessons import Lessons
 from vigilbot.ledger import Ledger, Runs
-from vigilbot.ports import Clock, Row
+from vigilbot.ledger.rows import moment, stamp
+from vigilbot.ports import Clock, Row, Statement
+from vigilbot.record import delivery_key, purpose_of
 from vigilbot.roles import Roles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What the person who clicked sees, and whether it took."""
+    """What the person who clicked sees, and whether it took.
+
+    ``over``: the private prompt that was clicked on has no further use.
+    """
 
     text: str
     taken: bool
+    over: bool = False
 
 
-ACCEPT, WITHDRAW = "accept", "withdraw"  # kinds of feedback
+ACCEPT, TAKE_BACK, WITHDRAW = "accept", "take_back", "withdraw"
+POST, EDIT, DISMISS = "post", "edit", "dismiss"
+"""Kinds of feedback."""
+TAKEN_BACK_WITHIN = timedelta(minutes=10)
 OLD_CARD = Reply(text="This card is from another installation or an older version.", taken=False)
 
 
+def standing_accepts(feedback: Sequence[Row]) -> list[Row]:
+    """Every Accept that was not taken back, in the order of the clicks."""
+    taken_back = {(row["actor"], row["subject"]) for row in feedback if row["kind"] == TAKE_BACK}
+    return [
+        row for row in feedback if row["kind"] == ACCEPT and (row["actor"], row["subject"]) not in taken_back
+    ]
+
+
 class Clicks:
-    """Who may do what with a card, and what it does."""
+    """Who may do what with a card, and what it does.
+
+    ``accept`` is ``analyst_and_asker`` or ``analyst``. A draft that an analyst posts is of use for
+    another ``stale``.
+    """
 
     def __init__(
-        self, *, ledger: Ledger, roles: Roles, lessons: Lessons, delivery: Delivery, clock: Clock
+        self,
+        *,
+        ledger: Ledger,
+        roles: Roles,
+        lessons: Lessons,
+        delivery: Delivery,
+        clock: Clock,
+        accept: str,
+        stale: timedelta,
     ) -> None:
         self._ledger = ledger
         self._roles = roles
         self._lessons = lessons
         self._delivery = delivery
         self._clock = clock
+        self._accept = accept
+        self._stale = stale
+        self._deciding = asyncio.Lock()  # from what others clicked to this click
+
+    # -- a card everybody sees
 
     async def accept(self, *, answer_id: str, clicked: Event) -> Reply:
         """``clicked`` carries who clicked; an analyst verifies, the asker says "solved for me"."""
@@ -42,14 +79,57 @@ class Clicks:
         if found is None:
             return OLD_CARD
         answer, question, role = found
-        if role is not Role.ANALYST and clicked.user != question["asker"]:
-            return Reply(text="Only the person who asked or an analyst can accept this answer.", taken=False)
+        asker = clicked.user == question["asker"]
+        if role is not Role.ANALYST and (not asker or self._accept == "analyst"):
+            who = "An analyst" if self._accept == "analyst" else "Only the person who asked or an analyst"
+            return Reply(text=f"{who} can accept this answer.", taken=False)
         if answer["outcome"] == Outcome.WITHDRAWN:
             return Reply(text="This card was withdrawn.", taken=False)
-        by = Role.ANALYST if role is Role.ANALYST else Role.CUSTOMER
-        if not await self._take(answer, clicked, role=by, kind=ACCEPT):
-            return Reply(text="Your Accept is recorded already.", taken=False)
-        return Reply(text="Thank you: recorded.", taken=True)
+        async with self._deciding:
+            before = await self._ledger.runs.feedback(answer_id)
+            if any(row["actor"] == clicked.user for row in standing_accepts(before)):
+                return Reply(text="Your Accept is recorded already.", taken=False)
+            by = Role.ANALYST if role is Role.ANALYST else Role.CUSTOMER
+            await self._take(answer, clicked, role=by, kind=ACCEPT, subject=_round(before, clicked.user))
+        return Reply(
+            text="Thank you: recorded. For ten minutes you can take it back in the card's menu.",
+            taken=True,
+        )
+
+    async def take_back(self, *, answer_id: str, clicked: Event) -> Reply:
+        """For ten minutes the one who accepted, an operator always."""
+        found = await self._clicked_on(answer_id, clicked)
+        if found is None:
+            return OLD_CARD
+        answer, _, role = found
+        operator = self._roles.is_operator(clicked)
+        async with self._deciding:
+            before = await self._ledger.runs.feedback(answer_id)
+            standing = standing_accepts(before)
+            own = [row for row in standing if row["actor"] == clicked.user]
+            if not standing:
+                return Reply(text="Nobody's Accept stands on this card.", taken=False)
+            if not own and not operator:
+                return Reply(text="Only who accepted, or an operator, can take it back.", taken=False)
+            meant = (own or standing)[-1]
+            late = self._clock.now() - moment(meant["at"]) > TAKEN_BACK_WITHIN
+            if late and not operator:
+                return Reply(
+                    text="The ten minutes for taking it back are over; ask an operator.", taken=False
+                )
+            await self._ledger.write(
+                Runs.put_feedback(
+                    tenant=answer["tenant"],
+                    answer=answer["id"],
+                    actor=meant["actor"],
+                    role=role.value,
+                    kind=TAKE_BACK,
+                    subject=meant["subject"],
+                    at=self._clock.now(),
+                ),
+                *self._audit(answer, clicked, "take back an Accept"),
+            )
+        return Reply(text="Taken back.", taken=True)
 
     async def withdraw(self, *, answer_id: str, clicked: Event) -> Reply:
         """An analyst takes the card away. What it leaned on stays as it is."""
@@ -59,20 +139,95 @@ class Clicks:
         answer, _, role = found
         if role is not Role.ANALYST:
             return Reply(text="Only an analyst can withdraw this card.", taken=False)
-        if not await self._take(answer, clicked, role=Role.ANALYST, kind=WITHDRAW):
+        gone = answer["outcome"] == Outcome.WITHDRAWN  # deleted by hand
+        if gone or not await self._take(answer, clicked, role=Role.ANALYST, kind=WITHDRAW):
             return Reply(text="This card was withdrawn already.", taken=False)
         return Reply(text="Withdrawn. What it was learned from stays as it is.", taken=True)
+
+    # -- a draft that analysts see
+
+    async def draft(self, *, answer_id: str, clicked: Event) -> tuple[Row, Row] | Reply:
+        """The answer and question of a draft that this person may post now, else why not."""
+        found = await self._clicked_on(answer_id, clicked)
+        if found is None:
+            return OLD_CARD
+        answer, question, role = found
+        if role is not Role.ANALYST:
+            return Reply(text="Only an analyst can decide about this draft.", taken=False)
+        decided = await self._decided(answer)
+        return Reply(text=decided, taken=False, over=True) if decided else (answer, question)
+
+    async def post(self, *, answer_id: str, clicked: Event, text: str | None = None) -> Reply:
+        """The draft goes out for everybody, in the analyst's words where ``text`` gives others."""
+        async with self._deciding:
+            found = await self.draft(answer_id=answer_id, clicked=clicked)
+            if isinstance(found, Reply):
+                return found
+            answer, question = found
+            draft = await self._ledger.runs.delivery(answer=answer_id)
+            oncall = await self._ledger.chats.oncall_row(answer["oncall"])
+            if draft is None or oncall is None:
+                return OLD_CARD
+            now = self._clock.now()
+            stale_at = stamp(now + self._stale)
+            obstacle = await self._delivery.obstacle({**draft, "stale_at": stale_at}, answer, oncall)
+            if obstacle is not None:
+                return Reply(text=_spoken(obstacle), taken=False, over=True)
+            purpose = purpose_of(draft["key"])
+            posted = Runs.put(
+                "deliveries",
+                key=delivery_key(answer["run"], question["id"], purpose, Decision.EVERYONE.value),
+                tenant=answer["tenant"],
+                oncall=answer["oncall"],
+                answer=answer["id"],
+                audience=Decision.EVERYONE.value,
+                state=DeliveryState.DUE.value,
+                due_at=stamp(now),
+                stale_at=stale_at,
+                text=text,
+                posted_by=clicked.user,
+            )
+            kind = POST if text is None else EDIT
+            await self._ledger.write(posted, self._feedback(answer, clicked, role=Role.ANALYST, kind=kind))
+        return Reply(text="Posted for everybody, in your name.", taken=True, over=True)
+
+    async def dismiss(self, *, answer_id: str, clicked: Event) -> Reply:
+        async with self._deciding:
+            found = await self.draft(answer_id=answer_id, clicked=clicked)
+            if isinstance(found, Reply):
+                return found
+            await self._take(found[0], clicked, role=Role.ANALYST, kind=DISMISS)
+        return Reply(text="Dismissed. Nothing was posted.", taken=True, over=True)
+
+    async def _decided(self, answer: Row) -> str:
+        """What became of a draft already, in words; "" when it still waits for a decision."""
+        for row in await self._ledger.runs.feedback(answer["id"]):
+            if row["kind"] in (POST, EDIT, DISMISS):
+                who = row["actor_name"] or "An analyst"
+                did = "dismissed this draft" if row["kind"] == DISMISS else "has posted this answer"
+                return f"{who} {did} already."
+        if answer["outcome"] == Outcome.WITHDRAWN:
+            return "This draft was dismissed already."
+        return ""
+
+    # -- effects
 
     async def apply(self) -> int:
         """The effects of clicks not applied yet; returns how many."""
         rows = await self._ledger.runs.owed_feedback()
         for feedback in rows:
-            if feedback["kind"] == WITHDRAW:
+            if feedback["kind"] in (WITHDRAW, DISMISS):
                 await self._lessons.withdraw(feedback)
-                await self._delivery.take_down(feedback["answer"])
+            elif feedback["kind"] in (POST, EDIT):
+                await self._lessons.posted(feedback)
             else:
-                await self._lessons.accept(feedback)
-                await self._delivery.show_accepted(feedback["answer"])
+                every = await self._ledger.runs.feedback(feedback["answer"])
+                applied = [r for r in every if r["applied_at"] or r["id"] == feedback["id"]]
+                standing = standing_accepts(applied)
+                if feedback["kind"] == TAKE_BACK:
+                    await self._lessons.take_back(feedback, standing=standing)
+                else:
+                    await self._lessons.accept(feedback, standing=standing)
         return len(rows)
 
     async def _clicked_on(self, answer_id: str, clicked: Event) -> tuple[Row, Row, Role] | None:
@@ -85,16 +240,46 @@ class Clicks:
             return None
         return answer, question, self._roles.of(clicked, thread_author=question["asker"]).role
 
-    async def _take(self, answer: Row, clicked: Event, *, role: Role, kind: str) -> bool:
+    async def _take(self, answer: Row, clicked: Event, *, role: Role, kind: str, subject: str = "") -> bool:
         """Durable when it returns; False when this person's click is known."""
         [rows] = await self._ledger.write(
-            Runs.put_feedback(
-                tenant=answer["tenant"],
-                answer=answer["id"],
-                actor=clicked.user,
-                role=role.value,
-                kind=kind,
-                at=self._clock.now(),
-            )
+            self._feedback(answer, clicked, role=role, kind=kind, subject=subject)
         )
         return bool(rows)
+
+    def _feedback(
+        self, answer: Row, clicked: Event, *, role: Role, kind: str, subject: str = ""
+    ) -> Statement:
+        return Runs.put_feedback(
+            tenant=answer["tenant"],
+            answer=answer["id"],
+            actor=clicked.user,
+            actor_name=clicked.user_name,
+            role=role.value,
+            kind=kind,
+            subject=subject,
+            at=self._clock.now(),
+        )
+
+    def _audit(self, answer: Row, clicked: Event, action: str) -> list[Statement]:
+        values: Mapping[str, object] = {
+            "tenant": answer["tenant"],
+            "at": stamp(self._clock.now()),
+            "actor": clicked.user,
+            "action": action,
+            "subject": answer["id"],
+        }
+        return [Runs.put("audit", **values)]
+
+
+def _round(feedback: Sequence[Row], user: str) -> str:
+    """Which of somebody's Accepts on a card this is: "" for the first, else how many were taken back."""
+    before = sum(1 for row in feedback if row["kind"] == TAKE_BACK and row["actor"] == user)
+    return str(before) if before else ""
+
+
+def _spoken(obstacle: Obstacle) -> str:
+    """Why a draft cannot be posted, for the analyst who wanted to."""
+    if obstacle.outcome is Outcome.BEATEN or obstacle.why == "the question is resolved":
+        return "This question was answered by a human meanwhile. Nothing was posted."
+    return f"Nothing was posted: {obstacle.why}."

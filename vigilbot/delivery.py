@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vigilbot.domain import Decision, DeliveryState, OnCallState, Outcome, QuestionState
-from vigilbot.errors import PlatformError
+from vigilbot.errors import PlatformError, PlatformRefused
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import blob_vector, moment, stamp, to_question, unpack_citations
+from vigilbot.ledger.requests import ASKED
+from vigilbot.ledger.rows import blob_vector, moment, pack, stamp, to_question, unpack_citations
 from vigilbot.pipeline import helpers_since
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.ports import Clock, Embedder, Platform, Row, Statement
-from vigilbot.showing import card_of
+from vigilbot.record import purpose_of, silence
+from vigilbot.showing import Showing, digest
 
 log = logging.getLogger("vigilbot")
 
-SEND_TRIES = 6
+SEND_TRIES = 10
+"""Their waits double; cards.stale usually ends it before. A platform may ask for a minute of patience."""
+REFRESHED = timedelta(days=3)
+"""So long after it was sent a card is brought up to date where the platform fails again and again."""
 
 
 def sources(answer: Row) -> list[str]:
     """The first link a card shows: what its first marker leads to."""
     return [c.url for c in unpack_citations(answer["citations"])[:1]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obstacle:
+    """Why a card does not go out, and what becomes of its answer with it."""
+
+    why: str
+    outcome: Outcome | None = None
 
 
 class Delivery:
@@ -37,7 +52,9 @@ class Delivery:
         clock: Clock,
         learn_delay: timedelta,
         review_quiet: timedelta,
+        internal_hosts: Sequence[str] = (),
     ) -> None:
+        self.showing = Showing(ledger=ledger, platform=platform, internal_hosts=internal_hosts)
         self._ledger = ledger
         self._platform = platform
         self._recheck = recheck
@@ -56,11 +73,18 @@ class Delivery:
                 Runs.end_delivery(delivery["key"], DeliveryState.SKIPPED, error="row gone")
             )
             return
-        stopped = await self._stopped(delivery, answer, oncall, now)
-        if stopped is not None:
-            await self._ledger.write(*stopped)
+        obstacle = await self.obstacle(delivery, answer, oncall)
+        if obstacle is not None:
+            await self._ledger.write(*self._ended(delivery, obstacle))
             return
-        card = await card_of(self._ledger, answer, audience=delivery["audience"])
+        readers: tuple[str, ...] = ()
+        if delivery["audience"] == Decision.ANALYSTS:
+            readers = await self._ledger.chats.analysts_in(oncall)
+            if not readers:  # until one writes (Runs.wake_drafts), or until it is stale
+                due = moment(delivery["stale_at"]) + timedelta(seconds=1)
+                await self._ledger.write(Runs.change_delivery(delivery["key"], due_at=stamp(due)))
+                return
+        card = await self.showing.card(delivery, answer, oncall)
         try:
             ts = await self._platform.post(
                 tenant=oncall["tenant"],
@@ -68,6 +92,8 @@ class Delivery:
                 thread=await self._thread(answer, oncall),
                 card=card,
                 key=delivery["key"],
+                readers=readers,
+                since=moment(answer["at"]),
             )
         except PlatformError as error:
             await self.failed(delivery, error)
@@ -77,7 +103,12 @@ class Delivery:
             answered.append(Runs.answered(answer["question"]))
         await self._ledger.write(
             Runs.change_delivery(
-                delivery["key"], state=DeliveryState.SENT.value, sent_at=stamp(self._clock.now()), ts=ts
+                delivery["key"],
+                state=DeliveryState.SENT.value,
+                sent_at=stamp(self._clock.now()),
+                ts=ts,
+                shown=digest(card),
+                readers=pack(list(readers)),
             ),
             *answered,
             Chats.learn_by(oncall["id"], now + self._review_quiet),
@@ -90,45 +121,50 @@ class Delivery:
         threads = [m.thread for m in asked if m.thread]
         return threads[-1] if threads else str(oncall["thread"])
 
-    async def _stopped(
-        self, delivery: Row, answer: Row, oncall: Row, now: datetime
-    ) -> list[Statement] | None:
-        """Why the card may no longer go out, as statements; None when it may."""
-        key = delivery["key"]
+    async def obstacle(self, delivery: Row, answer: Row, oncall: Row) -> Obstacle | None:
+        """Why the card may no longer go out; None when it may."""
+        now = self._clock.now()
         if moment(delivery["stale_at"]) < now:
-            return [
-                Runs.end_delivery(key, DeliveryState.SKIPPED, error="stale"),
-                Runs.set_outcome(answer["id"], Outcome.ENVIRONMENT, at=now),
-            ]
-        if oncall["quiet"] or oncall["state"] != OnCallState.OPEN:
-            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the on-call is closed or quiet")]
+            return Obstacle(why="stale", outcome=Outcome.ENVIRONMENT)
+        channel = await self._ledger.chats.channel(oncall["tenant"], oncall["channel"])
+        if channel is not None and (silent := silence(channel, now)):
+            return Obstacle(why=silent)
+        closed = oncall["state"] != OnCallState.OPEN and purpose_of(delivery["key"]) != ASKED
+        if oncall["quiet"] or closed:
+            return Obstacle(why="the on-call is closed or quiet")
         question = await self._ledger.runs.question(answer["question"])
-        if question is None or question["state"] in (QuestionState.RESOLVED, QuestionState.WITHDRAWN):
-            why = f"the question is {question['state']}" if question else "the question is gone"
-            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error=why)]
+        if question is None:
+            return Obstacle(why="the question is gone")
+        if question["state"] in (QuestionState.RESOLVED, QuestionState.WITHDRAWN):
+            return Obstacle(why=f"the question is {question['state']}")
         dialogue = await self._ledger.chats.dialogue(oncall["id"])
         asked = to_question(question)
         if not {m.id for m in dialogue.messages}.intersection(asked.message_ids):
-            return [Runs.end_delivery(key, DeliveryState.SKIPPED, error="the question was deleted")]
+            return Obstacle(why="the question was deleted")
         [vector] = await self._embedder.embed([asked.text])
         humans = helpers_since(dialogue, asked)
         human = await self._recheck.addressed(asked, vector, humans) or await self._recheck.said(
             answer["text"], blob_vector(answer["vector"]), sources(answer), humans
         )
-        if human is None:
-            return None
-        return [
-            Runs.end_delivery(key, DeliveryState.BEATEN_BY_HUMAN, error=f"answered by {human.id}"),
-            Runs.set_outcome(answer["id"], Outcome.BEATEN, at=now),
-            Chats.learn_by(oncall["id"], now + self._learn_delay),
-        ]
+        return None if human is None else Obstacle(why=f"answered by {human.id}", outcome=Outcome.BEATEN)
+
+    def _ended(self, delivery: Row, obstacle: Obstacle) -> list[Statement]:
+        now = self._clock.now()
+        beaten = obstacle.outcome is Outcome.BEATEN
+        state = DeliveryState.BEATEN_BY_HUMAN if beaten else DeliveryState.SKIPPED
+        ended = [Runs.end_delivery(delivery["key"], state, error=obstacle.why)]
+        if obstacle.outcome is not None:
+            ended.append(Runs.set_outcome(delivery["answer"], obstacle.outcome, at=now))
+        if beaten:
+            ended.append(Chats.learn_by(delivery["oncall"], now + self._learn_delay))
+        return ended
 
     async def failed(self, delivery: Row, error: Exception) -> None:
         """Another try later; after the last the card is given up."""
         now = self._clock.now()
         tries = delivery["attempts"] + 1
         log.warning("card %s was not sent (try %d): %s", delivery["key"], tries, error)
-        if tries >= SEND_TRIES:
+        if tries >= SEND_TRIES or isinstance(error, PlatformRefused):
             await self._ledger.write(
                 Runs.end_delivery(delivery["key"], DeliveryState.SKIPPED, error=str(error)),
                 Runs.set_outcome(delivery["answer"], Outcome.ENVIRONMENT, at=now),
@@ -143,30 +179,39 @@ class Delivery:
             )
         )
 
-    async def show_accepted(self, answer_id: str) -> None:
-        """The card says who accepted it. It is only a picture of the ledger: a failure loses nothing."""
-        delivery = await self._ledger.runs.delivery(answer=answer_id)
-        answer = await self._ledger.runs.answer(answer_id)
-        oncall = await self._ledger.chats.oncall(answer["oncall"]) if answer else None
-        if delivery is None or answer is None or oncall is None or delivery["state"] != DeliveryState.SENT:
-            return
-        card = await card_of(
-            self._ledger, answer, audience=delivery["audience"], accepted_by=delivery["accepted_by"]
-        )
-        try:
-            await self._platform.update(
-                tenant=oncall.tenant, channel=oncall.channel, ts=delivery["ts"], card=card
-            )
-        except PlatformError as error:
-            log.warning("the card %s could not be updated: %s", delivery["key"], error)
+    async def refresh(self) -> int:
+        """Cards that no longer say what the ledger says are drawn anew, withdrawn ones taken down."""
+        rows = await self._ledger.runs.due_refreshes(now=self._clock.now())
+        for row in rows:
+            try:
+                shown = await self._redraw(row)
+                done = Runs.refreshed(row["key"], was=row["refresh_at"], shown=shown)
+            except PlatformError as error:
+                log.warning("the card %s could not be brought up to date: %s", row["key"], error)
+                again = self._again(row, error)
+                done = Runs.refreshed(row["key"], was=row["refresh_at"], shown=row["shown"], again=again)
+            await self._ledger.write(done)
+        return len(rows)
 
-    async def take_down(self, answer_id: str) -> None:
-        """The platform's part of a withdrawal; the ledger has it already."""
-        delivery = await self._ledger.runs.delivery(answer=answer_id)
-        oncall = await self._ledger.chats.oncall(delivery["oncall"]) if delivery else None
-        if delivery is None or oncall is None or not delivery["ts"]:
-            return
-        try:
-            await self._platform.remove(tenant=oncall.tenant, channel=oncall.channel, ts=delivery["ts"])
-        except PlatformError as error:
-            log.warning("the card %s could not be removed: %s", delivery["key"], error)
+    async def _redraw(self, delivery: Row) -> str:
+        """What the card shows now, as its digest."""
+        answer = await self._ledger.runs.answer(delivery["answer"])
+        oncall = await self._ledger.chats.oncall_row(delivery["oncall"])
+        if answer is None or oncall is None or not delivery["ts"]:
+            return str(delivery["shown"])
+        place = {"tenant": oncall["tenant"], "channel": oncall["channel"], "ts": delivery["ts"]}
+        if delivery["state"] == DeliveryState.WITHDRAWN:
+            await self._platform.remove(**place)
+            return ""
+        card = await self.showing.card(delivery, answer, oncall)
+        if delivery["state"] == DeliveryState.SENT and digest(card) != delivery["shown"]:
+            await self._platform.update(**place, card=card)
+        return digest(card)
+
+    def _again(self, delivery: Row, error: PlatformError) -> datetime | None:
+        """When to try once more; None when no later try can help, or the card is history."""
+        now = self._clock.now()
+        sent = moment(delivery["sent_at"]) if delivery["sent_at"] else now
+        if isinstance(error, PlatformRefused) or now - sent > REFRESHED:
+            return None
+        return now + timedelta(minutes=1)

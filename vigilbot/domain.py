@@ -244,6 +244,10 @@ class Citation:
     title: str
 
 
+HEADINGS = " > "
+"""Between the headings of a chunk's path."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnowledgeEntry:
     """The current revision of one thing the bot knows."""
@@ -251,7 +255,7 @@ class KnowledgeEntry:
     id: str
     revision: int
     kind: PassageKind
-    question: str  # for a chunk: the heading path
+    question: str  # for a chunk: the document's name and the headings above it, joined by HEADINGS
     answer: str  # for a chunk: its text
     citations: tuple[Citation, ...]
     trust: Trust
@@ -263,6 +267,13 @@ class KnowledgeEntry:
     actor: str
     precondition: str = ""
     expires_at: datetime | None = None
+
+    @property
+    def about(self) -> str:
+        """The text whose names (codes, versions) say what the entry is about."""
+        if self.kind is PassageKind.QA:
+            return f"{self.question}\n{self.precondition}"
+        return f"{self.question}\n{self.answer}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

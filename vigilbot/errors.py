@@ -12,6 +12,9 @@ VigilBotError
 │   └── ContextTooLong     the request is larger than the model reads
 ├── PlatformError       the chat platform refused or could not be reached
 │   └── PlatformRefused    and no later try can help: not a member, archived, deleted
+├── DocumentError       a document could not be fetched or read this time
+│   ├── DocumentRefused    and it will stay so until it changes: private address, login, no text
+│   └── DocumentGone       and it is not there any more
 └── IndexFailed         the vector index failed; exact search takes over
 """
 
@@ -70,11 +73,30 @@ class ContextTooLong(EngineError):
 
 
 class PlatformError(VigilBotError):
-    """The chat platform refused the request or could not be reached."""
+    """The chat platform refused the request or could not be reached.
+
+    No try within ``retry_after`` seconds can help; 0 when the platform said nothing of it.
+    """
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class PlatformRefused(PlatformError):
     """The chat platform refused the request for good."""
+
+
+class DocumentError(VigilBotError):
+    """The document could not be read."""
+
+
+class DocumentRefused(DocumentError):
+    """The document cannot be used."""
+
+
+class DocumentGone(DocumentError):
+    """The document is not there."""
 
 
 class IndexFailed(VigilBotError):

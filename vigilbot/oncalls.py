@@ -8,17 +8,20 @@ Nothing here waits or runs a model. Every timer is a due time written to the led
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from vigilbot.commands import SPOKEN, changed_by, closing, reopening, spoken_command, unread
 from vigilbot.domain import Event, EventKind, Gate, Message, OnCallState, Role, Unit
 from vigilbot.holds import Holds, Waiting
-from vigilbot.ledger import Chats, Ledger
+from vigilbot.ledger import Chats, Ledger, Requests, Runs
+from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import moment, optional_moment, stamp
 from vigilbot.ports import Row, Statement
 from vigilbot.roles import Found, Roles
 
-COMMANDS = ("close", "reopen", "quiet", "resume", "assign", "call")
+_ABOUT_KNOWN = (EventKind.EDITED, EventKind.DELETED)
+"""What is told of messages the bot has, also where it does not listen any more."""
 INACTIVITY = "inactivity"
 """Why an on-call closed that nobody closed."""
 BURST_CAP = 4  # a burst is taken after this many quiet times at the latest
@@ -74,10 +77,24 @@ class OnCalls:
         self._holds = holds
         self._confirms = confirms
 
-    async def ingest(self, event: Event) -> Ingested:
-        if event.is_self:
-            return Ingested()
+    async def ingest(self, event: Event, *, words: str = "") -> Ingested:
+        """``words`` is what was said to the bot itself, without its name."""
         statements = [self._chats.put_channel(event, space=self._space_of(event))]
+        if event.is_self:
+            if event.kind is EventKind.MEMBER_JOINED:
+                return Ingested(statements=[*statements, Chats.bot_joined(event)])
+            if event.kind is EventKind.MEMBER_LEFT:
+                return Ingested(statements=[*statements, Chats.bot_left(event)])
+            return Ingested()
+        asked = event.kind is EventKind.POSTED and event.addressed and not event.is_bot
+        if asked:
+            request = message_id(event.tenant, event.channel, event.ts)
+            statements.append(Requests.put(replace(event, text=words), request=request))
+        if asked and spoken_command(words):
+            return Ingested(statements=statements)
+        channel = await self._chats.channel(event.tenant, event.channel)
+        if channel is not None and not channel["watched"] and event.kind not in _ABOUT_KNOWN:
+            return Ingested(statements=statements)
         if event.kind is EventKind.POSTED:
             done = await self._posted(event)
         elif event.kind is EventKind.EDITED:
@@ -98,7 +115,7 @@ class OnCalls:
         )
 
     async def _posted(self, event: Event) -> Ingested:
-        row = await self._find(event)
+        row = await self.find(event)
         found = await self._role(event, row)
         message = Message(
             id=message_id(event.tenant, event.channel, event.ts),
@@ -121,11 +138,23 @@ class OnCalls:
         waiting = await self._waiting(row)
         customer = found.role is Role.CUSTOMER
         held = self._holds.held_with(message, waiting) if customer else None
+        asked = event.addressed and found.role is not Role.BOT
         statements.append(
-            self._chats.put_message(message, event=event, oncall=oncall, rule=found.rule, held_until=held)
+            self._chats.put_message(
+                message,
+                event=event,
+                oncall=oncall,
+                rule=found.rule,
+                held_until=held,
+                run=ASKED if asked else None,
+            )
         )
-        if found.role is not Role.BOT:
+        if event.channel_direct:
+            statements.append(Chats.change_oncall(oncall, **self._private(message)))
+        elif found.role is not Role.BOT:
             changes = self._effects(message, row, waiting, held)
+            if found.role is Role.ANALYST:
+                statements.append(Runs.wake_drafts(oncall, at=message.at))
             claimed = self._holds.claimed(message, waiting)
             if claimed:
                 until = message.at + self._holds.span
@@ -143,7 +172,8 @@ class OnCalls:
             messages=await self._chats.uncovered(row["id"]), held=await self._chats.held(row["id"])
         )
 
-    async def _find(self, event: Event) -> Row | None:
+    async def find(self, event: Event) -> Row | None:
+        """The on-call an event belongs to: its thread's newest, or its channel's."""
         if self._rules.unit is Unit.CHANNEL:
             return await self._chats.latest_oncall(event.tenant, event.channel)
         rows = await self._ledger.fetch(
@@ -190,6 +220,15 @@ class OnCalls:
             last_at=stamp(event.at),
             gate_reason="immediately" if at_once else "",
         )
+
+    def _private(self, message: Message) -> dict[str, object]:
+        """A direct message is answered as a request; nothing is judged or learned of its own accord."""
+        return {
+            "customer": message.author,
+            "state": OnCallState.OPEN.value,
+            "last_at": stamp(message.at),
+            "close_at": stamp(message.at + self._rules.inactivity),
+        }
 
     def _effects(
         self, message: Message, row: Row | None, waiting: Waiting, held: datetime | None
@@ -281,7 +320,10 @@ class OnCalls:
         )
         closed = oncall is None or oncall["state"] == OnCallState.CLOSED
         rerun = row["role"] == Role.CUSTOMER and not answered and not closed
-        statements = [Chats.edit_message(row["id"], text=event.text)]
+        statements = [
+            Chats.edit_message(row["id"], text=event.text),
+            Runs.outdate_asked(row["id"], oncall=row["oncall"], at=event.at),
+        ]
         if rerun:
             statements += Chats.ask_anew(row["id"], oncall=row["oncall"])
         if rerun and oncall is not None and oncall["state"] == OnCallState.OPEN and not oncall["quiet"]:
@@ -294,12 +336,22 @@ class OnCalls:
             return Ingested(early=True)
         if row["deleted"]:
             return Ingested()
-        statements = [Chats.delete_message(row["id"]), Chats.withdraw_deleted(row["oncall"])]
+        statements = [
+            Chats.delete_message(row["id"]),
+            Chats.withdraw_deleted(row["oncall"]),
+            Runs.outdate_asked(row["id"], oncall=row["oncall"], at=event.at),
+        ]
         return Ingested(statements=statements, oncall=row["oncall"], deleted=row["id"])
+
+    async def commanded(self, row: Row, word: str, *, at: datetime, helper: bool) -> dict[str, object] | None:
+        """What a word said to the bot changes in an on-call; None where it is not this person's to say."""
+        if word == "reopen" and helper:
+            return reopening(row, self._state(row), close_at=at + self._rules.inactivity)
+        return await changed_by(self._chats, row, word, at=at, helper=helper)
 
     async def _signalled(self, event: Event) -> Ingested:
         """A reaction or a command: joins, closes, quietens."""
-        row = await self._find(event)
+        row = await self.find(event)
         if row is None:
             return Ingested()
         found = await self._role(event, row)
@@ -316,44 +368,14 @@ class OnCalls:
                 )
             elif helper:
                 changes = self._human_joined(event.at, f"{found.role.value} reacted", row, waiting)
-        elif word == "quiet":
-            changes = {"quiet": 1, "run_at": None}
-        elif word == "close" and helper:
-            changes = closing(event.at, "command", asked=await unread(self._chats, row))
-        elif word == "resume" and helper:
-            changes = {"quiet": 0, "run_at": stamp(event.at)}
-        elif word == "reopen" and row["state"] == OnCallState.CLOSED:
-            changes = {
-                "state": self._state(row).value,
-                "closed_at": None,
-                "close_at": stamp(event.at + self._rules.inactivity),
-            }
+        elif word in SPOKEN:
+            changes = await self.commanded(row, word, at=event.at, helper=helper) or {}
         elif word in ("assign", "call"):
             changes = self._human_joined(event.at, f"command {word}", row, waiting)
         statements = [Chats.change_oncall(row["id"], **changes)] if changes else []
         return Ingested(statements=statements, oncall=row["id"])
 
 
-async def unread(chats: Chats, row: Row) -> bool:
-    """Whether an on-call whose gate has opened holds customer messages that no run has covered."""
-    return row["state"] == OnCallState.OPEN and bool(await chats.uncovered(row["id"]))
-
-
 def message_id(tenant: str, channel: str, ts: str) -> str:
     """The ledger's id of a platform message."""
     return f"{tenant}/{channel}/{ts}"
-
-
-def closing(at: datetime, reason: str, *, asked: bool) -> dict[str, object]:
-    """The columns of an on-call that closes at ``at``; its last learning is due at once.
-
-    ``asked``: what the customer said last is still to be read, so that its resolution can be learned.
-    """
-    return {
-        "state": OnCallState.CLOSED.value,
-        "closed_at": stamp(at),
-        "close_reason": reason,
-        "close_at": None,
-        "run_at": stamp(at) if asked else None,
-        "learn_at": stamp(at),
-    }

@@ -190,11 +190,62 @@ class Engine(Protocol):
     async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]: ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What stands behind an address. ``content`` is None when it has not changed since it was last fetched.
+
+    ``url`` is where the redirects ended; ``media_type`` what the content really is, one of HTML,
+    MARKDOWN, PLAIN, PDF and XML (``vigilbot.providers.kinds``); ``charset`` what the server says, or "".
+    """
+
+    url: str
+    content: bytes | None
+    media_type: str = ""
+    charset: str = ""
+    etag: str = ""
+    last_modified: str = ""
+
+
+class Fetcher(Protocol):
+    """Documents on the web. Never speaks to a private address, whatever the URL and its redirects say.
+
+    Raises DocumentRefused, DocumentGone, and DocumentError when a later try may help; the message
+    is a reason an operator understands. It always ends within a bounded time.
+    """
+
+    async def fetch(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """The text under one heading. ``path`` holds the headings above it, outermost first."""
+
+    path: tuple[str, ...]
+    text: str  # Markdown without links
+    anchor: str = ""  # what follows # in the document's address to lead there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """The main content of a document. ``clipped``: it went on."""
+
+    title: str
+    sections: tuple[Section, ...]
+    clipped: bool = False
+
+
+class Reader(Protocol):
+    """Makes a document's bytes readable. Raises DocumentRefused with the reason; ends in bounded time."""
+
+    async def read(self, content: bytes, *, media_type: str, charset: str, url: str) -> Page: ...
+
+
 class Platform(Protocol):
     """A chat platform, as far as the core speaks to it.
 
     ``post`` and ``notify`` return the platform's id of the message. ``key`` is the idempotency key:
-    a second call with the same key must not show a second message. A card for analysts is shown to
+    a second call with the same key must not show a second message, not even after a restart. ``since``
+    is when the key was made: a process that started before need not look for an earlier try. A card for analysts is shown to
     ``readers`` alone, a notice with a ``reader`` to that person alone; both may be lost when they
     are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is gone does
     nothing. ``link`` leads to a message, "" where there are no such links. Raises PlatformError,
@@ -202,7 +253,15 @@ class Platform(Protocol):
     """
 
     async def post(
-        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        card: Card,
+        key: str,
+        readers: Sequence[str] = (),
+        since: datetime | None = None,
     ) -> str: ...
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None: ...
@@ -210,7 +269,15 @@ class Platform(Protocol):
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None: ...
 
     async def notify(
-        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        notice: Notice,
+        key: str,
+        reader: str = "",
+        since: datetime | None = None,
     ) -> str: ...
 
     async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None: ...

@@ -8,6 +8,7 @@ older run cannot be filled in afterwards.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +27,16 @@ from vigilbot.domain import (
 )
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
-from vigilbot.ledger.rows import blob_vector, moment, pack, pack_citations, stamp, vector_blob
+from vigilbot.ledger.requests import ASKED
+from vigilbot.ledger.rows import (
+    blob_vector,
+    moment,
+    optional_moment,
+    pack,
+    pack_citations,
+    stamp,
+    vector_blob,
+)
 from vigilbot.pipeline import Judged, Sent, Trace
 from vigilbot.ports import Engine, Row, Statement
 from vigilbot.usage import ModelCall
@@ -50,12 +60,15 @@ class RunFacts:
     oncall: Row
     channel: Row
     mode: Mode
+    purpose: str  # customer | standing | asked
     triggers: Sequence[str]
     sent: Sequence[Row]  # deliveries that stand or are due in this on-call
     now: datetime
     engine: Engine
     askers: Mapping[str, str] = field(default_factory=dict)  # who wrote each trigger
+    versions: Mapping[str, int] = field(default_factory=dict)  # of triggers that were edited before
     too_late: str = ""  # why an answer is of no use any more
+    silent: str = ""  # why nothing is said in this channel for now
     standing: Row | None = None  # the question, when the run is about a standing one
     calls: Sequence[ModelCall] = ()  # of language models
     fallbacks: Sequence[str] = ()  # judgements made without the model, and why
@@ -65,6 +78,31 @@ def run_id(purpose: str, parts: Sequence[str]) -> str:
     """Derived from what triggered it: a run repeated after a crash is the same run."""
     digest = hashlib.sha256("\x1f".join([purpose, *sorted(parts)]).encode())
     return "R" + digest.hexdigest()[:16]
+
+
+def delivery_key(run: str, question: str, purpose: str, audience: str) -> str:
+    """One card at most for each: a repeated decision is the same delivery."""
+    return f"{run}:{question}:{purpose}:{audience}"
+
+
+def purpose_of(key: str) -> str:
+    """What a delivery is for: customer, standing or asked."""
+    return key.rsplit(":", 2)[1]
+
+
+def acts_in(channel: Row) -> bool:
+    """Whether the bot does anything in a channel of its own accord: not where it was told to leave alone,
+    where it was removed, or where nobody can write any more."""
+    removed = bool(channel["greeting"]) and not channel["member"]
+    return bool(channel["watched"]) and not channel["archived"] and not removed
+
+
+def silence(channel: Row, now: datetime) -> str:
+    """Why nothing is said in a channel for now; "" when the bot may speak."""
+    paused = optional_moment(channel["paused_until"])
+    if paused is not None and paused > now:
+        return f"paused until {paused:%Y-%m-%d %H:%M} UTC"
+    return "" if acts_in(channel) else "the bot does not act in this channel"
 
 
 class Recorder:
@@ -77,7 +115,8 @@ class Recorder:
     def statements(self, trace: Trace, facts: RunFacts) -> list[Statement]:
         parts: list[Statement] = []
         results: list[Result] = []
-        standing = sum(1 for row in facts.sent if not row["accepted_by"])
+        waiting = {row["id"] for row in facts.sent if not row["accepted_by"]}
+        standing = 0 if facts.purpose == ASKED else len(waiting)
         due = self._next_slot(facts)
         for number, judged in enumerate(trace.judged):
             result, verdict = self._result(judged, facts, standing)
@@ -95,8 +134,13 @@ class Recorder:
         return [_run_row(trace, results, facts), *parts, *calls]
 
     def _next_slot(self, facts: RunFacts) -> datetime:
-        """When the next card may go out: after the run's own time and the gap to the last card."""
+        """When the next card may go out: after the run's own time and the gap to the last card.
+
+        Who asked the bot itself waits for no gap.
+        """
         due = facts.now + self._latency
+        if facts.purpose == ASKED:
+            return due
         for row in facts.sent:
             due = max(due, moment(row["sent_at"] or row["due_at"]) + self._card_gap)
         return due
@@ -119,6 +163,9 @@ class Recorder:
             reason = f"says what {judged.duplicate.of} says (cosine {judged.duplicate.similarity:.2f})"
         elif facts.too_late:
             result, reason = Result.STALE, facts.too_late
+        elif facts.silent:
+            would_post = verdict.would_post
+            return Result.HELD, Verdict(decision=Decision.HOLD, would_post=would_post, reason=facts.silent)
         elif verdict.decision is Decision.HOLD:
             return Result.HELD, verdict
         else:
@@ -129,10 +176,9 @@ class Recorder:
     def _delivery_row(
         self, answer_id: str, question_id: str, decision: Decision, due: datetime, facts: RunFacts
     ) -> Statement:
-        purpose = "standing" if facts.standing else "customer"
         return Runs.put(
             "deliveries",
-            key=f"{facts.key}:{question_id}:{purpose}:{decision.value}",
+            key=delivery_key(facts.key, question_id, facts.purpose, decision),
             tenant=facts.oncall["tenant"],
             oncall=facts.oncall["id"],
             answer=answer_id,
@@ -156,7 +202,7 @@ def _run_row(trace: Trace, results: Sequence[Result], facts: RunFacts) -> Statem
         id=facts.key,
         tenant=facts.oncall["tenant"],
         oncall=facts.oncall["id"],
-        purpose="standing" if facts.standing else "customer",
+        purpose=facts.purpose,
         at=stamp(facts.now),
         through=stamp(trace.through),
         triggers=pack(list(facts.triggers)),
@@ -177,6 +223,7 @@ def _run_row(trace: Trace, results: Sequence[Result], facts: RunFacts) -> Statem
                 "engine_version": facts.engine.version,
                 "gate": facts.oncall["gate_reason"],
                 **({"calls": [_call(call) for call in facts.calls]} if facts.calls else {}),
+                **({"versions": dict(facts.versions)} if facts.versions else {}),
                 **({"fallbacks": list(facts.fallbacks)} if facts.fallbacks else {}),
             }
         ),
@@ -221,7 +268,8 @@ def _answer_row(
 ) -> Statement:
     answer = judged.answer
     leaned = {p.entry.id: p.entry.revision for p in answer.passages}
-    citations = [citation for p in answer.passages for citation in _sources(p.entry)]
+    sources = [sources_of(p.entry) for p in answer.passages]
+    citations = [first[0] for first in sources] + [more for each in sources for more in each[1:]]
     return Runs.put(
         "answers",
         id=answer_id,
@@ -238,14 +286,14 @@ def _answer_row(
         features=pack(_rounded(answer.features)),
         text=answer.text,
         passages=pack([_passage(p) for p in judged.passages]),
-        leaned=pack(leaned),
+        leaned=json.dumps(leaned, separators=(",", ":")),  # in the order of the markers
         citations=pack_citations(citations),
         reason=verdict.reason,
         vector=None if judged.answer_vector is None else vector_blob(judged.answer_vector),
     )
 
 
-def _sources(entry: KnowledgeEntry) -> tuple[Citation, ...]:
+def sources_of(entry: KnowledgeEntry) -> tuple[Citation, ...]:
     """What a reader can check: the entry's links, or the earlier case itself."""
     return entry.citations or (Citation(url="", title=f"an earlier case ({entry.id})"),)
 
@@ -262,6 +310,7 @@ def _passage(passage: Passage) -> dict[str, object]:
         "against": passage.against,
         "resolutions": passage.resolutions,
         "urls": [c.url for c in entry.citations],
+        **({"evidence": _rounded(passage.evidence)} if passage.evidence else {}),
     }
 
 

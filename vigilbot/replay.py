@@ -7,7 +7,7 @@ what runs in production. Gold and labels only score; they change nothing the bot
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -46,9 +46,13 @@ class Progress(Protocol):
 class Life:
     """Drives one bot through time. Work is done when it is due, never before, never twice."""
 
-    def __init__(self, *, bot: Bot, clock: SimulatedClock) -> None:
+    def __init__(
+        self, *, bot: Bot, clock: SimulatedClock, work: Sequence[Callable[[], Awaitable[int]]] = ()
+    ) -> None:
+        """``work`` does what is due, a part after the other; the bot's alone where nothing is given."""
         self._bot = bot
         self._clock = clock
+        self._work = work or (bot.work,)
 
     async def event(self, event: Event) -> None:
         """Everything due before the event happens first; then the event is taken in."""
@@ -64,7 +68,9 @@ class Life:
             if end is not None and due > end:
                 return
             self._clock.advance_to(max(due, self._clock.now()))
-            done = await self._bot.ingest() + await self._bot.work()
+            done = await self._bot.ingest()
+            for work in self._work:
+                done += await work()
             idle = 0 if done else idle + 1
             if idle > 3:
                 raise VigilBotError(f"work due at {due} is never done: this is a defect, please report it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,66 @@ async def test_every_write_may_fail(tmp_path: Path, after: bool) -> None:
     for number in count(1):
         fault = Fault(fail_at=number, after=after)
         found = await lived(tmp_path / str(number), fault, restarts=after or number % 2 == 0)
+        assert found == expected, f"after a fault in write {number}"
+        if not fault.struck:
+            assert number > 40
+            return
+
+
+class Busy(Life):
+    """What people do to the bot: ask it, command it, post its drafts, accept and take back."""
+
+    async def live(self) -> None:
+        world, pause = self.world, timedelta(minutes=12)
+        await self.start()
+        for space in ("public", "shared"):
+            await self.until_done(partial(world.teach, QUESTION, f"Use the {space} gatectl", space=space))
+        await self.say("emil", "@vigilbot Where does the flux capacitor live?", on="reason")
+        await self.say("emil", f"@vigilbot {QUESTION}", on="asked")
+        await self.wait(pause)
+        for action in ("accept", "take_back"):
+            await self.until_done(partial(world.click, action, "emil", on="asked"))
+        await self.say("emil", "@vigilbot quiet", on="asked")
+        await self.say("ann", "Good morning", on="greeting", channel="shared")
+        for on in ("edited", "posted", "dismissed"):
+            await self.say("dora", QUESTION, on=on, channel="shared")
+            await self.wait(pause)
+        edit = partial(world.click, "post", "ann", on="edited", number=1, text="Open the vault")
+        await self.until_done(edit)
+        await self.until_done(partial(world.click, "post", "ann", on="posted", number=1))
+        await self.until_done(partial(world.click, "dismiss", "ann", on="dismissed", number=1))
+        await self.until_done(partial(world.click, "accept", "dora", on="edited"))
+        await self.wait(timedelta(days=1))
+
+
+async def test_every_write_may_fail_while_people_use_the_buttons(tmp_path: Path) -> None:
+    """One reply a request, one card a draft, one effect a click."""
+
+    async def busy(folder: Path, fault: Fault, *, restarts: bool) -> dict[str, object]:
+        world = world_in(folder, fault)
+        world.channels = {"help": Channel(name="help"), "shared": Channel(name="shared", external=True)}
+        try:
+            await Busy(world, restarts=restarts).live()
+            told = sorted((n.thread, n.notice.text) for n in world.platform.notices)
+            owed = await world.parts.ledger.fetch("SELECT state FROM requests WHERE state != 'replied'")
+            stale = await world.parts.ledger.fetch("SELECT 1 FROM deliveries WHERE refresh_at IS NOT NULL")
+            return await end_state(world) | {"told": [text for _, text in told], "asks": owed, "stale": stale}
+        finally:
+            await world.stop()
+
+    expected = await busy(tmp_path / "never", Fault(fail_at=0), restarts=False)
+    assert {on: len(bodies) for on, bodies in dict(expected["cards"]).items()} == {  # type: ignore[call-overload]
+        "reason": 0,
+        "asked": 1,
+        "greeting": 0,
+        "edited": 2,
+        "posted": 2,
+        "dismissed": 1,
+    }
+    assert expected["outcomes"] == ["contradicted", "ignored", "verified", "withdrawn"]
+    for number in count(1):
+        fault = Fault(fail_at=number, after=number % 2 == 0)
+        found = await busy(tmp_path / str(number), fault, restarts=fault.after or number % 4 == 1)
         assert found == expected, f"after a fault in write {number}"
         if not fault.struck:
             assert number > 40

@@ -14,7 +14,7 @@ from vigilbot.settings import load
 from vigilbot.testing import Channel, DirectedEngine, HashEmbedder, Person, ScriptedEngine, World
 
 QUESTION = "How do I rotate the signing key of the gateway?"
-SMALL = {"json_each", "channels", "migrations", "audit", "model_calls"}
+SMALL = {"json_each", "channels", "migrations", "audit", "model_calls", "roster"}
 _SCAN = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
 _TABLE = re.compile(r"(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: (?:AS )?(\w))?\b")
 STARTUP = ("FROM knowledge k LEFT JOIN embeddings", "FROM embeddings WHERE model = :model ORDER BY key")

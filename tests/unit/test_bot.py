@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from vigilbot.domain import EventKind
+from vigilbot.domain import Answer, Dialogue, EventKind, Passage, Question
+from vigilbot.learning.leaned import leaned_on
 from vigilbot.oncalls import message_id
 from vigilbot.ports import Statement
 from vigilbot.record import run_id
@@ -198,3 +199,46 @@ async def test_a_channel_that_turns_private_keeps_new_knowledge_to_itself(world:
     await world.wait(timedelta(hours=1))
     [row] = await world.parts.ledger.entries.list_current()
     assert row["space"] == "channel:C-HELP"
+
+
+class TwoSources(ScriptedEngine):
+    """Answers from the two best passages, the better one last."""
+
+    async def answer(self, dialogue: Dialogue, question: Question, passages: Sequence[Passage]) -> Answer:
+        second, first = sorted(passages, key=lambda p: p.entry.id)[:2]
+        return Answer(text="one [1] two [2]", passages=(first, second), confidence=1.0)
+
+
+async def test_markers_number_the_passages_whatever_further_links_they_have(tmp_path: Path) -> None:
+    world = World(
+        settings=load(options={"retrieval.index": "exact", "oncall.grace": "0s"}),
+        folder=tmp_path,
+        embedder=HashEmbedder(),
+        engine=DirectedEngine(TwoSources()),
+        people={"carl": Person(name="carl")},
+        channels={"help": Channel(name="help")},
+    )
+    await world.start()
+    try:
+        entries = {}
+        for name in ("a", "b"):
+            links = f"https://docs.example/{name}1"
+            entries[await world.teach(f"{QUESTION} {name}", f"see {name}", url=links)] = links
+        await world.parts.ledger.write(
+            Statement(
+                "UPDATE knowledge SET citations = replace(citations, ']]', :before || entry || :after)",
+                {"before": '],["', "after": '",""]]'},
+            )
+        )
+        await world.say("carl", QUESTION)
+        await world.wait(timedelta(minutes=1))
+        [posted] = world.cards("main")
+        [answer] = await world.rows("answers", "main", "at")
+        second, first = sorted(entries)
+        urls = [c.url for c in posted.card.citations]
+        assert len(urls) == 4
+        assert urls[0] in (entries[first], first)
+        assert urls[1] in (entries[second], second)
+        assert list(leaned_on(answer)) == [first, second]
+    finally:
+        await world.stop()

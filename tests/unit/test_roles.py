@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vigilbot.domain import Event, EventKind, Role
-from vigilbot.roles import Roles, Roster
+from vigilbot.roles import Found, Listed, Roles, Roster, RosterRole
 from vigilbot.testing.world import BEGIN
 
 EVENT = Event(
@@ -41,6 +41,7 @@ ROSTER = Roster(
         ({"user_groups": ("S0", "S1")}, "U1", Role.ANALYST, "roles.analyst_groups"),
         ({"user_title": "SENIOR SUPPORT ENGINEER"}, "U1", Role.ANALYST, "roles.analyst_titles"),
         ({"user_title": "Engineer"}, "", Role.PEER, "unknown"),
+        ({"user_title": "Support Engineer", "user_external": True}, "", Role.CUSTOMER, "external"),
         ({}, "U1", Role.CUSTOMER, "author"),
         ({}, "", Role.PEER, "public"),
         ({"user_external": True}, "", Role.CUSTOMER, "external or private"),
@@ -68,7 +69,28 @@ def test_peers_count_as_analysts_only_where_they_would_be_peers() -> None:
 
 def test_operators_are_checked_with_their_tenant() -> None:
     roles = Roles(ROSTER)
-    assert roles.is_operator(tenant="T1", user="U-O")
-    assert roles.is_operator(tenant="T2", user="U-P")
-    assert not roles.is_operator(tenant="T1", user="U-P")
-    assert not roles.is_operator(tenant="T1", user="U-A")
+    assert roles.is_operator(replace(EVENT, user="U-O"))
+    assert roles.is_operator(replace(EVENT, tenant="T2", user="U-P"))
+    assert not roles.is_operator(replace(EVENT, user="U-P"))
+    assert not roles.is_operator(replace(EVENT, user="U-A", user_admin=True))
+
+
+def test_admins_are_operators_while_a_tenant_has_none() -> None:
+    roles = Roles(Roster(operators=frozenset({"T2:U-P"})))
+    admin = replace(EVENT, user_admin=True)
+    assert roles.is_operator(admin)
+    assert not roles.is_operator(replace(admin, tenant="T2"))
+    assert not roles.is_operator(replace(admin, user_external=True))
+    roles.enlist(Listed(tenant="T1", user="U9", role=RosterRole.OPERATOR, by="Ada"))
+    assert not roles.is_operator(admin)
+    assert roles.is_operator(replace(EVENT, user="U9"))
+    assert not roles.is_operator(replace(EVENT, user="U9", tenant="T2"))
+
+
+def test_what_an_operator_said_comes_before_the_settings_and_holds_at_once() -> None:
+    roles = Roles(ROSTER)
+    analyst = replace(EVENT, user="U-A")
+    roles.enlist(Listed(tenant="T1", user="U-A", role=RosterRole.CUSTOMER, by="Ada"))
+    assert roles.of(analyst, thread_author="") == Found(Role.CUSTOMER, "listed by @Ada")
+    roles.strike("T1", "U-A", RosterRole.CUSTOMER)
+    assert roles.of(analyst, thread_author="").rule == "listed under roles.analysts"

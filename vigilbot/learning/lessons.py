@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from vigilbot.domain import Dialogue, OnCallState, Outcome, QuestionState, Role
@@ -55,15 +56,64 @@ class Lessons:
         self._clock = clock
         self._quiet = quiet
 
-    async def accept(self, feedback: Row) -> None:
+    async def accept(self, feedback: Row, *, standing: Sequence[Row]) -> None:
+        """``standing``: the Accepts of this card that count, in order."""
+        found = await self._clicked(feedback)
+        if found is not None:
+            answer, question, origin = found
+            await self._answered.accept(
+                feedback, answer=answer, question=question, origin=origin, standing=standing
+            )
+
+    async def take_back(self, feedback: Row, *, standing: Sequence[Row]) -> None:
+        """One Accept counts no longer; ``standing`` are the others."""
+        found = await self._clicked(feedback)
+        if found is None:
+            return
+        answer, question, origin = found
+        every = await self._ledger.runs.feedback(answer["id"])
+        who = ("accept", feedback["actor"], feedback["subject"])
+        taken = next(row for row in every if (row["kind"], row["actor"], row["subject"]) == who)
+        await self._answered.take_back(
+            feedback, taken=taken, answer=answer, question=question, origin=origin, standing=standing
+        )
+
+    async def posted(self, feedback: Row) -> None:
+        """An analyst posted a draft, as it was or in other words."""
+        found = await self._clicked(feedback)
+        if found is None:
+            return
+        answer, question, origin = found
+        delivery = await self._ledger.runs.delivery(answer=answer["id"])
+        if delivery is None or delivery["text"] is None:
+            await self._answered.posted(feedback, answer=answer, question=question, origin=origin)
+            return
+        learned = await self._answered.rewritten(
+            feedback, delivery["text"], answer=answer, question=question, origin=origin
+        )
+        entry = await self._knowledge.get(learned)
+        same = entry is None or (
+            await self._comparison.of(answer["text"], blob_vector(answer["vector"]), (), entry)
+            is Agreement.SAME
+        )
+        now = self._clock.now()
+        await self._ledger.write(
+            Runs.feedback_applied(feedback["id"], at=now),
+            Runs.set_outcome(
+                answer["id"], Outcome.VERIFIED if same else Outcome.CONTRADICTED, at=now, final=True
+            ),
+            Runs.outdate(answer["id"], at=now),
+        )
+
+    async def _clicked(self, feedback: Row) -> tuple[Row, Row, Origin] | None:
+        """What was clicked on; None, with the click done, when it is gone."""
         answer = await self._ledger.runs.answer(feedback["answer"])
         question = await self._ledger.runs.question(answer["question"]) if answer else None
         oncall = await self._ledger.chats.oncall_row(answer["oncall"]) if answer else None
         if answer is None or question is None or oncall is None:
             await self._ledger.write(Runs.feedback_applied(feedback["id"], at=self._clock.now()))
-            return
-        origin = await self._origin(oncall)
-        await self._answered.accept(feedback, answer=answer, question=question, origin=origin)
+            return None
+        return answer, question, await self._origin(oncall)
 
     async def withdraw(self, feedback: Row) -> None:
         """The card is gone, its question open again; what the human says instead is learned."""
@@ -77,6 +127,7 @@ class Lessons:
             applied,
             Runs.set_outcome(answer["id"], Outcome.WITHDRAWN, at=now, final=True),
             Runs.withdrawn(answer["id"]),
+            Runs.outdate(answer["id"], at=now),
             Runs.change_question(answer["question"], state=QuestionState.OPEN.value),
             Chats.learn_by(answer["oncall"], now + self.delay),
         )
@@ -100,6 +151,7 @@ class Lessons:
                 for row in await self._ledger.runs.sent(oncall["id"])
                 if row["delivery_state"] == "sent"
             }
+            rewritten = await self._ledger.runs.edited_answers(oncall["id"])
             questions = await self._ledger.runs.questions(oncall["id"])
             if (
                 not questions
@@ -112,6 +164,8 @@ class Lessons:
                 if question["state"] == QuestionState.WITHDRAWN:
                     continue
                 answer = answers.get(question["id"])
+                if answer is not None and answer["id"] in rewritten:
+                    continue  # an analyst has given the answer, and it is learned
                 await self._one(
                     question,
                     answer,

@@ -70,7 +70,7 @@ class Reviewer:
         ]
         outcome = _outcome(review, shown=shown)
         if outcome is not None:
-            record.append(Runs.set_outcome(answer["id"], outcome, at=now))
+            record += [Runs.set_outcome(answer["id"], outcome, at=now), Runs.outdate(answer["id"], at=now)]
         by_human = _by_human(review, dialogue)
         if review.agreed and by_human:
             record.append(
@@ -171,8 +171,10 @@ class Reviewer:
     async def contradict(self, answer: Row, question: Row, *, origin: Origin) -> None:
         """The human resolved it otherwise: it counts against what the card leaned on."""
         entries = [e for e in [await self._knowledge.get(i) for i in leaned_on(answer)] if e is not None]
+        now = self._clock.now()
         await self._ledger.write(
-            Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=self._clock.now()),
+            Runs.set_outcome(answer["id"], Outcome.CONTRADICTED, at=now),
+            Runs.outdate(answer["id"], at=now),
             *(self._against(e, question, origin) for e in entries),
         )
 

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from vigilbot.ledger.channels import Channels
 from vigilbot.ledger.chats import Chats
+from vigilbot.ledger.documents import DocumentRows
 from vigilbot.ledger.entries import Entries
+from vigilbot.ledger.requests import Requests
 from vigilbot.ledger.rows import moment
 from vigilbot.ledger.runs import Runs
 from vigilbot.ports import Database, Row, Statement
 
-__all__ = ["Chats", "Entries", "Ledger", "Runs"]
+__all__ = ["Channels", "Chats", "DocumentRows", "Entries", "Ledger", "Requests", "Runs"]
 
 
 class Ledger:
-    """The three halves of the truth, behind one atomic write."""
+    """The truth in its parts, behind one atomic write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.chats = Chats(database)
         self.runs = Runs(database)
         self.entries = Entries(database)
+        self.channels = Channels(database)
+        self.documents = DocumentRows(database)
+        self.requests = Requests(database)
 
     async def write(self, *statements: Statement) -> list[list[Row]]:
         return await self._database.write(*statements)
@@ -33,8 +39,18 @@ class Ledger:
         """For reports and inspection; whatever the bot needs has a name of its own."""
         return await self._database.fetch(sql, **args)
 
+    async def only_tenant(self) -> str | None:
+        """The one workspace the ledger is about; None when there are several, or none yet."""
+        rows = await self.fetch("SELECT tenant FROM channels UNION SELECT tenant FROM knowledge LIMIT 2")
+        return str(rows[0]["tenant"]) if len(rows) == 1 else None
+
     async def close(self) -> None:
         await self._database.close()
+
+    async def next_event(self) -> datetime | None:
+        """When the next event in the inbox is to be taken in; None when there is none."""
+        [row] = await self._database.fetch("SELECT min(due_at) AS due FROM inbox WHERE state = 'new'")
+        return moment(row["due"]) if row["due"] else None
 
     async def next_due(self) -> datetime | None:
         """When the earliest piece of work is due and not leased any more; None when there is none."""
@@ -51,6 +67,10 @@ class Ledger:
             "UNION ALL "
             "SELECT min(standing_at) FROM questions WHERE standing_at IS NOT NULL UNION ALL "
             "SELECT min(at) FROM feedback WHERE applied_at IS NULL UNION ALL "
-            "SELECT min(due_at) FROM deliveries WHERE state = 'due')"
+            "SELECT min(due_at) FROM deliveries WHERE state = 'due' UNION ALL "
+            "SELECT min(refresh_at) FROM deliveries WHERE refresh_at IS NOT NULL UNION ALL "
+            "SELECT min(due_at) FROM requests WHERE state = 'due' UNION ALL "
+            "SELECT min(greeting_due) FROM channels WHERE greeting IN ('due', 'stale') AND archived = 0 "
+            "AND direct = 0)"
         )
         return moment(row["due"]) if row["due"] else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from vigilbot.domain import Dialogue, Event, Message, OnCall, Role
+from vigilbot.domain import Dialogue, Event, EventKind, Message, OnCall, Role
 from vigilbot.ledger.rows import columns, moment, pack, pack_event, stamp, to_message, to_oncall
 from vigilbot.ports import Database, Row, Statement
 
@@ -68,11 +68,22 @@ class Chats:
 
     @staticmethod
     def put_channel(event: Event, *, space: str) -> Statement:
+        """The channel as the event has it, and that it was read up to the event's message.
+
+        A channel that others begin to share falls back to the mode of such channels; ``listen`` stays. The
+        bot's notice there is to say so.
+        """
         return Statement(
-            "INSERT INTO channels (tenant, channel, name, external, private, space) "
-            "VALUES (:tenant, :channel, :name, :external, :private, :space) "
-            "ON CONFLICT (tenant, channel) DO UPDATE SET name = excluded.name, "
-            "external = excluded.external, private = excluded.private, space = excluded.space",
+            "INSERT INTO channels (tenant, channel, name, external, private, space, direct, archived, "
+            "watermark) VALUES (:tenant, :channel, :name, :external, :private, :space, :direct, :archived, "
+            ":watermark) ON CONFLICT (tenant, channel) DO UPDATE SET name = excluded.name, "
+            "external = excluded.external, private = excluded.private, space = excluded.space, "
+            "direct = excluded.direct, archived = excluded.archived, "
+            "mode = CASE WHEN excluded.external > external AND mode != 'listen' THEN NULL ELSE mode END, "
+            "greeting_due = CASE WHEN excluded.external != external AND greeting = 'sent' THEN :at "
+            "ELSE greeting_due END, greeting = CASE WHEN excluded.external != external AND greeting = 'sent' "
+            "THEN 'stale' ELSE greeting END, "
+            "watermark = max(watermark, excluded.watermark)",
             {
                 "tenant": event.tenant,
                 "channel": event.channel,
@@ -80,8 +91,59 @@ class Chats:
                 "external": int(event.channel_external),
                 "private": int(event.channel_private),
                 "space": space,
+                "direct": int(event.channel_direct),
+                "archived": int(event.channel_archived),
+                "watermark": event.ts if event.kind is EventKind.POSTED else "",
+                "at": stamp(event.at),
             },
         )
+
+    @staticmethod
+    def bot_joined(event: Event) -> Statement:
+        """The bot is in the channel; whoever has just let it in is owed an introduction."""
+        return Statement(
+            "UPDATE channels SET member = 1, inviter = CASE WHEN :user != '' THEN :user ELSE inviter END, "
+            "greeting = CASE WHEN member = 0 THEN 'due' ELSE greeting END, "
+            "greeting_due = CASE WHEN member = 0 THEN :at ELSE greeting_due END, "
+            "greeting_tries = CASE WHEN member = 0 THEN 0 ELSE greeting_tries END "
+            "WHERE tenant = :tenant AND channel = :channel",
+            {"tenant": event.tenant, "channel": event.channel, "user": event.user, "at": stamp(event.at)},
+        )
+
+    @staticmethod
+    def bot_left(event: Event) -> Statement:
+        """Removed: nothing is owed there any more. That it once was there stays known (``greeting``)."""
+        return Statement(
+            "UPDATE channels SET member = 0, greeting_due = NULL, gap_from = NULL, "
+            "greeting = CASE WHEN greeting IN ('', 'due') THEN 'refused' ELSE greeting END "
+            "WHERE tenant = :tenant AND channel = :channel",
+            {"tenant": event.tenant, "channel": event.channel},
+        )
+
+    async def analysts_in(self, oncall: Row) -> tuple[str, ...]:
+        """Who has written as an analyst in an on-call; where nobody has, in its channel of late."""
+        here = await self._database.fetch(
+            "SELECT DISTINCT author FROM messages WHERE oncall = :oncall AND role = 'analyst' "
+            "AND deleted = 0 ORDER BY author",
+            oncall=oncall["id"],
+        )
+        found = here or await self._database.fetch(
+            "SELECT DISTINCT author FROM (SELECT author, role FROM messages WHERE tenant = :tenant "
+            "AND channel = :channel ORDER BY at DESC LIMIT 2000) WHERE role = 'analyst' ORDER BY author",
+            tenant=oncall["tenant"],
+            channel=oncall["channel"],
+        )
+        return tuple(row["author"] for row in found)
+
+    async def name_of(self, tenant: str, user: str) -> str:
+        """How the platform last called somebody who has written; "" when nobody knows."""
+        rows = await self._database.fetch(
+            "SELECT author_name FROM messages WHERE tenant = :tenant AND author = :user "
+            "AND author_name != '' ORDER BY at DESC LIMIT 1",
+            tenant=tenant,
+            user=user,
+        )
+        return str(rows[0]["author_name"]) if rows else ""
 
     async def oncall(self, oncall_id: str) -> OnCall | None:
         rows = await self._database.fetch("SELECT * FROM oncalls WHERE id = :id", id=oncall_id)
@@ -134,8 +196,15 @@ class Chats:
 
     @staticmethod
     def put_message(
-        message: Message, *, event: Event, oncall: str, rule: str, held_until: datetime | None = None
+        message: Message,
+        *,
+        event: Event,
+        oncall: str,
+        rule: str,
+        held_until: datetime | None = None,
+        run: str | None = None,
     ) -> Statement:
+        """``run`` marks it as read already."""
         values = {
             "id": message.id,
             "tenant": event.tenant,
@@ -153,6 +222,7 @@ class Chats:
                 [{"url": i.url, "title": i.title, "media_type": i.media_type} for i in message.images]
             ),
             "held_until": stamp(held_until) if held_until else None,
+            "run": run,
         }
         return Statement(f"INSERT INTO messages {columns(values)} ON CONFLICT DO NOTHING", values)
 

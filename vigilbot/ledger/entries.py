@@ -147,6 +147,14 @@ class Entries:
         }
         return Statement(f"INSERT INTO support {columns(values)} ON CONFLICT DO NOTHING", values)
 
+    @staticmethod
+    def drop_support(*, entry: str, oncall: str, kind: SupportKind) -> Statement:
+        """An on-call speaks for the entry no longer, as far as this kind goes."""
+        return Statement(
+            "DELETE FROM support WHERE entry = :entry AND oncall = :oncall AND kind = :kind",
+            {"entry": entry, "oncall": oncall, "kind": kind.value},
+        )
+
     async def entry(self, entry_id: str) -> Row | None:
         """The current revision's row, tombstones included."""
         rows = await self._database.fetch(

@@ -56,6 +56,11 @@ def blob_vector(blob: bytes) -> Vector:
     return np.frombuffer(blob, dtype="<f4").astype(np.float32)
 
 
+def blob_matrix(blobs: Iterable[bytes]) -> Vector:
+    """One vector a row."""
+    return np.stack([blob_vector(blob) for blob in blobs])
+
+
 def pack_citations(citations: Iterable[Citation]) -> str:
     return pack([[c.url, c.title] for c in citations])
 

@@ -128,8 +128,85 @@ class Runs:
         )
 
     async def delivery(self, *, answer: str) -> Row | None:
+        """The card of an answer: what everybody sees, else the draft for analysts."""
         rows = await self._database.fetch(
-            "SELECT * FROM deliveries WHERE answer = :answer ORDER BY due_at DESC LIMIT 1", answer=answer
+            "SELECT * FROM deliveries WHERE answer = :answer "
+            "ORDER BY audience = 'everyone' DESC, due_at DESC LIMIT 1",
+            answer=answer,
+        )
+        return rows[0] if rows else None
+
+    async def delivery_by_key(self, key: str) -> Row | None:
+        rows = await self._database.fetch("SELECT * FROM deliveries WHERE key = :key", key=key)
+        return rows[0] if rows else None
+
+    async def card_at(self, tenant: str, channel: str, ts: str) -> Row | None:
+        """The delivery whose card stands at a platform's message, None when it is no card."""
+        rows = await self._database.fetch(
+            "SELECT d.* FROM deliveries d JOIN oncalls o ON o.id = d.oncall "
+            "WHERE d.tenant = :tenant AND d.ts = :ts AND d.ts != '' AND o.channel = :channel "
+            "AND d.audience = 'everyone'",
+            tenant=tenant,
+            channel=channel,
+            ts=ts,
+        )
+        return rows[0] if rows else None
+
+    @staticmethod
+    def wake_drafts(oncall: str, *, at: datetime) -> Statement:
+        """An analyst is there now: drafts that waited for one are due."""
+        return Statement(
+            "UPDATE deliveries SET due_at = min(due_at, :at) WHERE oncall = :oncall AND state = 'due' "
+            "AND audience = 'analysts'",
+            {"oncall": oncall, "at": stamp(at)},
+        )
+
+    @staticmethod
+    def outdate(answer_id: str, *, at: datetime) -> Statement:
+        """The card that stands no longer says the truth: it is to be drawn anew, or taken down."""
+        return Statement(
+            "UPDATE deliveries SET refresh_at = :at WHERE answer = :answer AND audience = 'everyone' "
+            "AND ts != ''",
+            {"answer": answer_id, "at": stamp(at)},
+        )
+
+    @staticmethod
+    def outdate_asked(message_id: str, *, oncall: str, at: datetime) -> Statement:
+        """The same for the cards that answer a message, which was edited or deleted."""
+        return Statement(
+            "UPDATE deliveries SET refresh_at = :at WHERE oncall = :oncall AND audience = 'everyone' "
+            "AND state = 'sent' AND answer IN (SELECT a.id FROM answers a JOIN questions q "
+            "ON q.id = a.question, json_each(q.message_ids) m WHERE a.oncall = :oncall AND m.value = :id)",
+            {"id": message_id, "oncall": oncall, "at": stamp(at)},
+        )
+
+    @staticmethod
+    def refreshed(key: str, *, was: str, shown: str, again: datetime | None = None) -> Statement:
+        """The card shows that now (or is tried ``again``), unless something else changed it meanwhile."""
+        return Statement(
+            "UPDATE deliveries SET refresh_at = :again, shown = :shown "
+            "WHERE key = :key AND refresh_at = :was",
+            {"key": key, "was": was, "shown": shown, "again": stamp(again) if again else None},
+        )
+
+    async def due_refreshes(self, *, now: datetime) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM deliveries WHERE refresh_at IS NOT NULL AND refresh_at <= :now "
+            "ORDER BY refresh_at, key LIMIT 50",
+            now=stamp(now),
+        )
+
+    async def edited_answers(self, oncall: str) -> set[str]:
+        """Answers that an analyst posted in words of their own."""
+        rows = await self._database.fetch(
+            "SELECT answer FROM deliveries WHERE oncall = :oncall AND text IS NOT NULL", oncall=oncall
+        )
+        return {row["answer"] for row in rows}
+
+    async def last_review(self, answer_id: str) -> Row | None:
+        rows = await self._database.fetch(
+            "SELECT * FROM reviews WHERE answer = :answer ORDER BY through DESC, id DESC LIMIT 1",
+            answer=answer_id,
         )
         return rows[0] if rows else None
 
@@ -146,11 +223,17 @@ class Runs:
         )
 
     @staticmethod
-    def accepted(answer_id: str, *, actor: str) -> Statement:
-        """The first to accept stays the one the card names."""
+    def accepted(answer_id: str, *, by: Sequence[str]) -> Statement:
+        """Whose Accept stands, in the order they clicked."""
         return Statement(
-            "UPDATE deliveries SET accepted_by = :actor WHERE answer = :answer AND accepted_by = ''",
-            {"actor": actor, "answer": answer_id},
+            "UPDATE deliveries SET accepted_by = :by WHERE answer = :answer",
+            {"by": ",".join(by), "answer": answer_id},
+        )
+
+    async def feedback(self, answer_id: str) -> list[Row]:
+        """Every click on an answer's card, in order."""
+        return await self._database.fetch(
+            "SELECT * FROM feedback WHERE answer = :answer ORDER BY id", answer=answer_id
         )
 
     @staticmethod
@@ -180,21 +263,28 @@ class Runs:
 
     @staticmethod
     def put_feedback(
-        *, tenant: str, answer: str, actor: str, role: str, kind: str, at: datetime, subject: str = ""
+        *,
+        tenant: str,
+        answer: str,
+        actor: str,
+        role: str,
+        kind: str,
+        at: datetime,
+        subject: str = "",
+        actor_name: str = "",
     ) -> Statement:
+        values = {
+            "tenant": tenant,
+            "answer": answer,
+            "actor": actor,
+            "actor_name": actor_name,
+            "role": role,
+            "kind": kind,
+            "subject": subject,
+            "at": stamp(at),
+        }
         return Statement(
-            "INSERT INTO feedback (tenant, answer, actor, role, kind, subject, at) "
-            "VALUES (:tenant, :answer, :actor, :role, :kind, :subject, :at) "
-            "ON CONFLICT DO NOTHING RETURNING id",
-            {
-                "tenant": tenant,
-                "answer": answer,
-                "actor": actor,
-                "role": role,
-                "kind": kind,
-                "subject": subject,
-                "at": stamp(at),
-            },
+            f"INSERT INTO feedback {columns(values)} ON CONFLICT DO NOTHING RETURNING id", values
         )
 
     async def owed_feedback(self) -> list[Row]:

@@ -77,10 +77,30 @@ class Checks:
         if "accept" in value:
             has = any(a.kind is ActionKind.ACCEPT for a in posted.card.actions)
             _same("card has an Accept button", value["accept"], has)
+        for name in ("accepted_by", "posted_by"):
+            if name in value:
+                _same(f"card {name}", value[name] or "", getattr(posted.card, name))
+        if "readers" in value:
+            people = [self._world.person(name).id for name in value["readers"]]
+            _same("card's readers", people, list(posted.readers))
         if "under" in value:
             _same("card's thread", self._world.events[value["under"]].thread, posted.thread)
         if "after" in value:
             self._time("card", value["after"], posted.at)
+
+    async def _told(self, on: str, value: object) -> None:
+        """What the bot said besides cards, in order; a private notice opens with ``name:``."""
+        names = {person.id: name for name, person in self._world.people.items()}
+        found = self._world.notices(on)
+        wanted = _states(value)
+        _same("things told", len(wanted), len(found))
+        for part, notice in zip(wanted, found, strict=True):
+            who = f"{names[notice.reader]}: " if notice.reader else ""
+            _contains("told", part, who + notice.notice.text)
+
+    async def _requests(self, on: str, value: object) -> None:
+        rows = await self._world.parts.ledger.fetch("SELECT state FROM requests ORDER BY rowid")
+        _same("requests", _states(value), [row["state"] for row in rows])
 
     async def _attempts(self, on: str, value: int) -> None:
         _same("attempts to post", value, self._world.platform.attempts)

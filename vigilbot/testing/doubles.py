@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import numpy as np
 
 from vigilbot.cards import Card, Notice
 from vigilbot.errors import LedgerError, PlatformError
 from vigilbot.platforms.replay import PostedCard, PostedNotice, ReplayPlatform
-from vigilbot.ports import Clock, Database, Embedder, Row, Statement, Vector
+from vigilbot.ports import Clock, Database, Embedder, Platform, Row, Statement, Vector
 
 
 class RememberingEmbedder:
@@ -37,6 +38,23 @@ class RememberingEmbedder:
         if not texts:
             return np.zeros((0, self.dimensions), dtype=np.float32)
         return np.stack([self._known[text] for text in texts])
+
+
+class Watched(Platform, Protocol):
+    """A platform whose cards can be read back, and which can be told to fail."""
+
+    @property
+    def posted(self) -> list[PostedCard]: ...
+
+    @property
+    def notices(self) -> list[PostedNotice]: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+    def refuse(self, times: int) -> None: ...
+
+    def lose(self, times: int) -> None: ...
 
 
 class RecordingPlatform:
@@ -65,20 +83,36 @@ class RecordingPlatform:
         self._losses = times
 
     async def post(
-        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        card: Card,
+        key: str,
+        readers: Sequence[str] = (),
+        since: datetime | None = None,
     ) -> str:
         self._ask()
         ts = await self._inner.post(
-            tenant=tenant, channel=channel, thread=thread, card=card, key=key, readers=readers
+            tenant=tenant, channel=channel, thread=thread, card=card, key=key, readers=readers, since=since
         )
         return self._answered(ts)
 
     async def notify(
-        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        notice: Notice,
+        key: str,
+        reader: str = "",
+        since: datetime | None = None,
     ) -> str:
         self._ask()
         ts = await self._inner.notify(
-            tenant=tenant, channel=channel, thread=thread, notice=notice, key=key, reader=reader
+            tenant=tenant, channel=channel, thread=thread, notice=notice, key=key, reader=reader, since=since
         )
         return self._answered(ts)
 

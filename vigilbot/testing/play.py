@@ -19,16 +19,21 @@ from vigilbot.testing.world import MOMENT, World
 
 
 async def play(
-    scenario: Scenario, *, folder: Path, embedder: Embedder | None = None, engine: Engine | None = None
+    scenario: Scenario,
+    *,
+    folder: Path,
+    embedder: Embedder | None = None,
+    engine: Engine | None = None,
+    world_of: Callable[..., World] = World,
 ) -> None:
     """``embedder`` is the product's, needed by an extractive scenario; ``engine`` judges instead of its own.
 
-    Raises Mismatch, BadScenario.
+    ``world_of`` makes the world in which it happens. Raises Mismatch, BadScenario.
     """
     model = embedder if scenario.engine == "extractive" else HashEmbedder()
     if model is None:
         raise BadScenario("an extractive scenario needs the real embedder", place=scenario.path.name)
-    world = World(
+    world = world_of(
         settings=scenario.settings,
         folder=folder,
         embedder=model,
@@ -37,13 +42,14 @@ async def play(
         channels=scenario.channels,
         latency=scenario.latency,
     )
-    await world.start()
-    try:
-        actor = _Actor(world)
-        for step in scenario.steps:
-            await actor.act(step, scenario.path)
-    finally:
-        await world.stop()
+    async with world.standing():
+        await world.start()
+        try:
+            actor = _Actor(world)
+            for step in scenario.steps:
+                await actor.act(step, scenario.path)
+        finally:
+            await world.stop()
 
 
 def _engine(scenario: Scenario, embedder: Embedder) -> Engine:
@@ -67,6 +73,9 @@ class _Actor:
             "command": self._command,
             "accept": self._click,
             "withdraw": self._click,
+            "take_back": self._click,
+            "post": self._click,
+            "dismiss": self._click,
             "redeliver": self._redeliver,
             "restart": self._restart,
             "meanwhile": self._meanwhile,
@@ -135,7 +144,11 @@ class _Actor:
     async def _click(self, step: Step) -> None:
         number = int(step.options.get("card", 0))
         reply = await self._world.click(
-            step.kind, step.value, on=step.options.get("on", "main"), number=number
+            step.kind,
+            step.value,
+            on=step.options.get("on", "main"),
+            number=number,
+            **_only(step.options, "text"),
         )
         self._checks.taken = reply.taken
         wanted = step.options.get("reply")

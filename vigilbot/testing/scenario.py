@@ -21,8 +21,8 @@ from vigilbot.testing.world import Channel, Person
 
 ENGINES = ("scripted", "gullible", "extractive")
 _TOP = ("name", "about", "engine", "settings", "latency", "people", "channels", "steps")
-_PERSON = ("title", "external", "groups", "bot", "is_self")
-_CHANNEL = ("external", "private")
+_PERSON = ("title", "external", "groups", "bot", "is_self", "admin")
+_CHANNEL = ("external", "private", "direct")
 SAY = ("as", "on", "in", "after", "top")
 STEPS: Mapping[str, tuple[str, ...]] = {
     "wait": (),
@@ -32,6 +32,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "command": ("by", "on"),
     "accept": ("on", "card", "reply"),
     "withdraw": ("on", "card", "reply"),
+    "take_back": ("on", "card", "reply"),
+    "post": ("on", "card", "reply", "text"),
+    "dismiss": ("on", "card", "reply"),
     "redeliver": ("times", "transport"),
     "restart": (),
     "meanwhile": (),  # and what happens: who says what, or the step edit or delete
@@ -48,9 +51,12 @@ EXPECT = (
     "on", "cards", "elsewhere", "card", "deliveries", "result", "results", "runs", "scope", "last_run",
     "would_post", "audience", "reason", "question", "questions", "outcome", "outcomes", "oncall", "oncalls",
     "gate", "closed_because", "roles", "rules", "messages", "knowledge", "entries", "calls", "attempts",
-    "flagged", "taken",
+    "flagged", "taken", "told", "requests",
 )  # fmt: skip
-CARD = ("number", "says", "lacks", "cites", "provenance", "after", "accept", "under")
+CARD = (
+    "number", "says", "lacks", "cites", "provenance", "after", "accept", "under", "readers", "accepted_by",
+    "posted_by",
+)  # fmt: skip
 ENTRY = (
     "about", "question", "answer", "lacks", "cites", "trust", "support", "against", "revision", "retracted",
     "precondition", "space",

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from vigilbot.app import LEDGER, Parts, assembled
+from vigilbot.app import LEDGER, Parts, assembled, spaces_of
 from vigilbot.clicks import Reply
 from vigilbot.domain import Citation, Event, EventKind, PassageKind, Trust, Unit
 from vigilbot.errors import VigilBotError
+from vigilbot.interactions.asking import Asking
+from vigilbot.interactions.why import Why
 from vigilbot.knowledge import new_entry_id
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.entries import Revision
-from vigilbot.platforms.replay import PostedCard
-from vigilbot.ports import Database, Embedder, Row
+from vigilbot.platforms.replay import PostedCard, PostedNotice
+from vigilbot.ports import Database, Directory, Embedder, Row
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.replay import Life
 from vigilbot.settings import Settings
 from vigilbot.stores.migrations import bundled
 from vigilbot.stores.sqlite import SqliteDatabase
-from vigilbot.testing.doubles import RecordingPlatform
+from vigilbot.testing.doubles import RecordingPlatform, Watched
 from vigilbot.testing.engines import DirectedEngine
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TENANT = "T1"
+BOT = "@vigilbot"
+"""How people address the bot."""
 MOMENT = timedelta(seconds=1)
 """Between two things that happen one right after the other."""
 
@@ -41,6 +45,7 @@ class Person:
     groups: tuple[str, ...] = ()
     bot: bool = False
     is_self: bool = False
+    admin: bool = False
 
     @property
     def id(self) -> str:
@@ -52,6 +57,7 @@ class Channel:
     name: str
     external: bool = False
     private: bool = False
+    direct: bool = False
 
     @property
     def id(self) -> str:
@@ -81,7 +87,8 @@ class World:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)  # by label
     wrap: Callable[[Database], Database] = field(default=lambda database: database)
-    platform: RecordingPlatform = field(init=False)
+    directory: Directory | None = None
+    platform: Watched = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _parts: Parts | None = None
     _count: int = 0
@@ -99,7 +106,27 @@ class World:
 
     @property
     def life(self) -> Life:
-        return Life(bot=self.parts.bot, clock=self.clock)
+        return Life(bot=self.parts.bot, clock=self.clock, work=(self.asking.work, self.parts.bot.work))
+
+    @property
+    def why(self) -> Why:
+        bot = self.parts.bot
+        return Why(ledger=bot.ledger, roles=self.parts.roles, spaces_of=spaces_of)
+
+    @property
+    def asking(self) -> Asking:
+        return Asking(
+            bot=self.parts.bot,
+            platform=self.platform,
+            roles=self.parts.roles,
+            why=self.why,
+            clock=self.clock,
+        )
+
+    @asynccontextmanager
+    async def standing(self) -> AsyncIterator[None]:
+        """What outlives the bot stands ready, before the first start and until after the last stop."""
+        yield
 
     async def start(self) -> None:
         place = self.folder / LEDGER
@@ -111,6 +138,7 @@ class World:
                 platform=self.platform,
                 clock=self.clock,
                 folder=self.folder,
+                directory=self.directory,
                 embedder=self.embedder,
                 engine=self.engine,
                 ledger=ledger,
@@ -167,6 +195,8 @@ class World:
             channel_name=channel.name,
             channel_external=channel.external,
             channel_private=channel.private,
+            channel_direct=channel.direct,
+            addressed=kind is EventKind.POSTED and (channel.direct or text.startswith(BOT)),
             ts=ts,
             thread=thread,
             user=person.id,
@@ -174,6 +204,7 @@ class World:
             user_title=person.title,
             user_external=person.external,
             user_groups=person.groups,
+            user_admin=person.admin,
             is_bot=person.bot or person.is_self,
             is_self=person.is_self,
             at=at,
@@ -259,24 +290,39 @@ class World:
         await self.parts.bot.ingest()
         return taken
 
-    async def click(self, action: str, who: str, *, on: str = "main", number: int = 0) -> Reply:
-        """A click (``accept`` or ``withdraw``) on the button of a card, the last one by default.
+    async def click(
+        self, action: str, who: str, *, on: str = "main", number: int = 0, text: str | None = None
+    ) -> Reply:
+        """A click (by its kind: accept, withdraw, post …) on the button of a card, the last by default.
 
         The card may have lost its button meanwhile: people click on what their screen still shows.
+        ``text``: what an analyst posts instead of the draft.
         """
+        clicked, value = await self.clicked(who, on=on, number=number)
+        clicks = self.parts.bot.clicks
+        if action == "post":
+            reply = await clicks.post(answer_id=value, clicked=clicked, text=text)
+        else:
+            acts = {
+                "accept": clicks.accept,
+                "take_back": clicks.take_back,
+                "withdraw": clicks.withdraw,
+                "dismiss": clicks.dismiss,
+            }
+            reply = await acts[action](answer_id=value, clicked=clicked)
+        await self.life.until(self.clock.now())
+        return reply
+
+    async def clicked(self, who: str, *, on: str = "main", number: int = 0) -> tuple[Event, str]:
+        """Somebody on a card's button a moment from now, and the button's value."""
         card = self.cards(on)[number - 1]
-        value = card.card.actions[0].value
         known = self.conversations[on]
         at = self.clock.now() + MOMENT
         await self.wait(MOMENT)
-        clicked = self.event(
+        event = self.event(
             EventKind.COMMAND, who, channel=known.channel, ts=card.ts, thread=card.thread, at=at
         )
-        bot = self.parts.bot
-        act = bot.clicks.withdraw if action == "withdraw" else bot.clicks.accept
-        reply = await act(answer_id=value, clicked=clicked)
-        await self.life.until(self.clock.now())
-        return reply
+        return event, card.card.actions[0].value
 
     async def teach(self, question: str, answer: str, *, url: str = "", space: str = "public") -> str:
         """Puts an entry in force as an import does; returns its id."""
@@ -314,6 +360,18 @@ class World:
             p
             for p in self.platform.posted
             if p.channel == known.channel.id and (by_channel or p.thread == known.root)
+        ]
+
+    def notices(self, on: str) -> list[PostedNotice]:
+        """What the bot said in a conversation besides cards."""
+        known = self.conversations.get(on)
+        if known is None:
+            return []
+        by_channel = self.settings.oncall.unit is Unit.CHANNEL
+        return [
+            n
+            for n in self.platform.notices
+            if n.channel == known.channel.id and (by_channel or n.thread == known.root)
         ]
 
     async def oncalls(self, on: str) -> list[Row]:

@@ -17,7 +17,9 @@ CREATE TABLE roster (
     tenant TEXT NOT NULL,
     user TEXT NOT NULL,
     role TEXT NOT NULL,                          -- analyst | customer | operator
+    name TEXT NOT NULL DEFAULT '',               -- as the platform knew the person then
     actor TEXT NOT NULL,
+    actor_name TEXT NOT NULL DEFAULT '',
     at TEXT NOT NULL,
     PRIMARY KEY (tenant, user, role)
 ) STRICT;
@@ -44,3 +46,7 @@ ALTER TABLE deliveries ADD COLUMN shown TEXT NOT NULL DEFAULT '';     -- digest 
 ALTER TABLE deliveries ADD COLUMN refresh_at TEXT;                    -- due: the card no longer says the truth
 CREATE INDEX deliveries_refresh ON deliveries (refresh_at) WHERE refresh_at IS NOT NULL;
 CREATE INDEX deliveries_ts ON deliveries (tenant, ts) WHERE ts != '';
+ALTER TABLE feedback ADD COLUMN actor_name TEXT NOT NULL DEFAULT '';     -- as the platform knew them then
+CREATE INDEX messages_author ON messages (tenant, author, at);
+CREATE INDEX messages_channel ON messages (tenant, channel, at);
+CREATE INDEX audit_subject ON audit (tenant, subject, action, at);

@@ -1,0 +1,136 @@
+"""Puts the desk and everything behind it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from vigilbot.bot import Bot
+from vigilbot.cards import ActionKind
+from vigilbot.interactions import LINKS, Desk, Table
+from vigilbot.interactions.asking import Asking
+from vigilbot.interactions.command_channels import ChannelCommands, RosterCommands
+from vigilbot.interactions.command_kb import KnowledgeCommands
+from vigilbot.interactions.command_look import Doctor, LookCommands, Problems
+from vigilbot.interactions.command_threads import ThreadCommands
+from vigilbot.interactions.commands import Commands, Places, Subcommand
+from vigilbot.interactions.home import Home
+from vigilbot.interactions.joining import Facts, Joining
+from vigilbot.interactions.modes import Modes
+from vigilbot.interactions.on_cards import OnCards
+from vigilbot.interactions.people import FORM, People
+from vigilbot.interactions.saving import Saving
+from vigilbot.interactions.seeing import Seeing
+from vigilbot.interactions.why import Why
+from vigilbot.ports import Clock, Directory, InteractionKind, Platform
+from vigilbot.roles import Roles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """``asking.work`` and ``joining.work`` are to be called with the rest of the work."""
+
+    desk: Desk
+    asking: Asking
+    joining: Joining
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Equipment:
+    """What the desk is put together from.
+
+    ``problems`` are lines on what is wrong just now, ``doctor`` examines the whole installation, ``wake``
+    is called when there is something to do.
+    """
+
+    bot: Bot
+    roles: Roles  # with the ledger's roster loaded
+    directory: Directory
+    platform: Platform
+    clock: Clock
+    facts: Facts
+    problems: Problems
+    doctor: Doctor
+    wake: Callable[[], None]
+
+
+def open_desk(given: Equipment) -> Opened:
+    ledger, roles, clock = given.bot.ledger, given.roles, given.clock
+    modes = Modes(ledger=ledger, roles=roles, clock=clock, mode_of=given.bot.mode)
+    seeing = Seeing(ledger=ledger, roles=roles, clock=clock)
+    people = People(ledger=ledger, roles=roles, directory=given.directory, clock=clock)
+    joining = Joining(
+        ledger=ledger, roles=roles, platform=given.platform, clock=clock, modes=modes, facts=given.facts
+    )
+    home = Home(
+        ledger=ledger,
+        roles=roles,
+        clock=clock,
+        modes=modes,
+        seeing=seeing,
+        facts=given.facts,
+        problems=given.problems,
+    )
+    why = Why(ledger=ledger, roles=roles, spaces_of=lambda row: given.bot.place(row).spaces)
+    asking = Asking(bot=given.bot, platform=given.platform, roles=roles, why=why, clock=clock)
+    saving = Saving(ledger=ledger, knowledge=given.bot.knowledge, roles=roles, clock=clock)
+    subcommands = tuple(_subcommands(given, modes, seeing, people, why))
+    commands = Commands(
+        ledger=ledger,
+        roles=roles,
+        clock=clock,
+        command=given.facts.command,
+        mention=given.facts.mention,
+        subcommands=subcommands,
+    )
+    table: Table = {
+        **LINKS,
+        **OnCards(clicks=given.bot.clicks).table,
+        **why.table,
+        **saving.table,
+        **asking.table,
+        (InteractionKind.CLICK, ActionKind.MODE.value): joining.mode,
+        (InteractionKind.CLICK, ActionKind.ROSTER.value): people.roster,
+        (InteractionKind.SUBMIT, FORM): people.submit,
+        (InteractionKind.COMMAND, ""): commands.command,
+        (InteractionKind.CLICK, ActionKind.CONFIRM.value): commands.confirm,
+        (InteractionKind.HOME, ""): home.home,
+    }
+    desk = Desk(
+        bot=given.bot,
+        directory=given.directory,
+        platform=given.platform,
+        clock=clock,
+        table=table,
+        wake=given.wake,
+    )
+    return Opened(desk=desk, asking=asking, joining=joining)
+
+
+def _subcommands(
+    given: Equipment, modes: Modes, seeing: Seeing, people: People, why: Why
+) -> Iterator[Subcommand]:
+    """In the order in which help lists them."""
+    bot, clock = given.bot, given.clock
+    places = Places(ledger=bot.ledger)
+    yield from LookCommands(
+        ledger=bot.ledger,
+        clock=clock,
+        places=places,
+        modes=modes,
+        seeing=seeing,
+        problems=given.problems,
+        doctor=given.doctor,
+    ).all()
+    yield from ChannelCommands(ledger=bot.ledger, clock=clock, places=places, modes=modes).all()
+    yield from RosterCommands(roles=given.roles, people=people).all()
+    yield from ThreadCommands(bot=bot, seeing=seeing, why=why.of).all()
+    yield from KnowledgeCommands(
+        ledger=bot.ledger,
+        knowledge=bot.knowledge,
+        pipeline=bot.pipeline,
+        clock=clock,
+        places=places,
+        seeing=seeing,
+        place_of=bot.place,
+    ).all()

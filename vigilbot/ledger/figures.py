@@ -1,0 +1,34 @@
+"""What monitoring is told of a ledger, as named queries: what waits, and what has been done so far."""
+
+from __future__ import annotations
+
+WAITING = (
+    "SELECT count(*) AS events, min(received_at) AS oldest, coalesce(max(attempts), 0) AS attempts "
+    "FROM inbox WHERE state = 'new'"
+)
+"""Events that are durable and not yet taken in."""
+
+COUNTS = (
+    "SELECT 'events' AS name, state AS label, count(*) AS n FROM inbox GROUP BY state UNION ALL "
+    "SELECT 'oncalls', state, count(*) FROM oncalls GROUP BY state UNION ALL "
+    "SELECT 'runs', result, count(*) FROM runs GROUP BY result UNION ALL "
+    "SELECT 'deliveries', state, count(*) FROM deliveries GROUP BY state UNION ALL "
+    "SELECT 'outcomes', outcome, count(*) FROM answers WHERE outcome IS NOT NULL GROUP BY outcome UNION ALL "
+    "SELECT 'knowledge', trust, count(*) FROM knowledge WHERE valid_to IS NULL AND retracted = 0 "
+    "GROUP BY trust UNION ALL "
+    "SELECT 'operations', operation, count(*) FROM knowledge GROUP BY operation UNION ALL "
+    "SELECT 'requests', state, count(*) FROM requests GROUP BY state"
+)
+"""(name, label, n): everything that is counted by a kind."""
+
+STAGES = (
+    "WITH newest AS (SELECT trace FROM runs ORDER BY rowid DESC LIMIT 200) "
+    "SELECT t.key AS stage, t.value AS ms FROM newest, json_each(newest.trace, '$.timings_ms') t "
+    "ORDER BY stage, ms"
+)
+"""(stage, ms) of the last 200 runs, ordered."""
+
+MODEL_CALLS = (
+    "SELECT model, error != '' AS failed, count(*) AS n, total(CASE WHEN cached THEN 0 ELSE cost END) AS paid "
+    "FROM model_calls GROUP BY model, failed"
+)
