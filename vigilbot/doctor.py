@@ -91,7 +91,8 @@ class TriedModel(Protocol):
 class Premises:
     """What is examined. The openers raise what the bot's own start would raise.
 
-    ``try_models`` makes one tiny request to each configured language model; None without any.
+    ``platform`` looks at the connection to the chat platform; its checks come last, under names of their
+    own. ``try_models`` makes one tiny request to each configured language model; None without any.
 
     ``generation`` says what state the vector index's files are in, for the model's vectors in the
     ledger: "" for none, "sound", or what is the matter; None when vectors are searched without files.
@@ -107,6 +108,7 @@ class Premises:
     try_models: Callable[[], Awaitable[Sequence[TriedModel]]] | None
     generation: Callable[[str], Awaitable[str]] | None
     environ: Mapping[str, str]
+    platform: Callable[[], Awaitable[Sequence[Check]]] | None = None
 
 
 @dataclass(slots=True)
@@ -134,6 +136,17 @@ async def examine(premises: Premises) -> AsyncIterator[Check]:
                 remedy=_remedy(error),
             )
         yield replace(found, name=name)
+    if premises.platform is not None:
+        for each in await _platform(premises.platform):
+            yield each
+
+
+async def _platform(look: Callable[[], Awaitable[Sequence[Check]]]) -> Sequence[Check]:
+    try:
+        return await look()
+    except Exception as error:  # whatever is broken, it is a line of the report
+        found = f"{type(error).__name__}: {error}"
+        return [Check(name="platform", status=Status.FAILED, found=found, remedy=_remedy(error))]
 
 
 def _remedy(error: Exception) -> str:

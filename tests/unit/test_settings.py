@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -214,7 +215,7 @@ def test_settings_are_frozen() -> None:
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
 def test_every_default_survives_being_printed_and_read(row: Row) -> None:
     shown = row.shown(row.default)
-    changed = load(options={row.name: "" if shown == '""' else shown})
+    changed = load(options={row.name: json.loads(shown) if shown.startswith('"') else shown})
     assert getattr(getattr(changed, row.section), row.key) == row.default
     assert row.help.endswith(".")
 

@@ -15,10 +15,7 @@ from vigilbot.cli.options import config_file, installation, settings_of
 from vigilbot.errors import BadSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vigilbot.doctor import Check, Premises, TriedModel
-    from vigilbot.settings import Settings
+    from vigilbot.doctor import Check
 
 UNUSABLE = 2
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -34,6 +31,7 @@ def doctor(as_json: bool, config: Path | None, data: Path | None) -> None:
     failed (warnings are no failures), 1 when a check failed, 2 when the configuration cannot be used.
     """
     from vigilbot.doctor import Check, Status, examine
+    from vigilbot.serve.checks import premises_of
 
     try:
         settings = settings_of(config, data)
@@ -54,7 +52,7 @@ def doctor(as_json: bool, config: Path | None, data: Path | None) -> None:
     async def act() -> list[Check]:
         checks = [first]
         _show(first, as_json=as_json)
-        async for check in examine(_premises(settings)):
+        async for check in examine(premises_of(settings, os.environ)):
             checks.append(check)
             _show(check, as_json=as_json)
         return checks
@@ -65,59 +63,6 @@ def doctor(as_json: bool, config: Path | None, data: Path | None) -> None:
     failed_ones = sum(check.status is Status.FAILED for check in checks)
     if failed_ones:
         raise click.exceptions.Exit(1)
-
-
-def _premises(settings: Settings) -> Premises:
-    from vigilbot.app import LEDGER, engine_of, open_embedder
-    from vigilbot.doctor import Premises
-    from vigilbot.stores.inspection import inspect_ledger
-    from vigilbot.stores.migrations import bundled
-
-    ledger = settings.data.dir / LEDGER
-    newest = max((migration.number for migration in bundled()), default=0)
-    return Premises(
-        prompts=settings.prompts.dir,
-        data=settings.data.dir,
-        ledger=ledger,
-        newest_schema=newest,
-        look=lambda: inspect_ledger(ledger, known=newest),
-        open_embedder=lambda: open_embedder(settings),
-        make_engine=lambda embedder: engine_of(settings, embedder),
-        try_models=(lambda: _tried(settings)) if settings.engine.kind == "model" else None,
-        generation=None
-        if settings.retrieval.index == "exact"
-        else lambda model: _generation(settings.data.dir, model=model),
-        environ=os.environ,
-    )
-
-
-async def _tried(settings: Settings) -> Sequence[TriedModel]:
-    from vigilbot.engine import open_models
-    from vigilbot.providers.clock import SystemClock
-
-    async with open_models(settings, clock=SystemClock()) as models:
-        return await models.try_each()
-
-
-async def _generation(folder: Path, *, model: str) -> str:
-    """The state of the index's files, as ``doctor.Premises.generation`` wants it."""
-    import numpy as np
-
-    from vigilbot.app import INDEX, LEDGER
-    from vigilbot.knowledge.search import index_space
-    from vigilbot.ledger.rows import blob_vector
-    from vigilbot.stores.chroma import generation_state
-    from vigilbot.stores.exact import ExactIndex
-    from vigilbot.stores.inspection import read_vectors
-
-    exact = ExactIndex()
-    rows = read_vectors(folder / LEDGER, model=model)
-    if rows:
-        vectors = np.stack([blob_vector(vector) for *_, vector in rows])
-        spaces = [index_space(tenant, space) for _, tenant, space, _ in rows]
-        await exact.put([key for key, *_ in rows], spaces, vectors)
-    content = await exact.digest()
-    return await asyncio.to_thread(generation_state, folder / INDEX, content=content)
 
 
 def _show(check: Check, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -205,7 +206,15 @@ class Nobody:
     """A platform on which nothing can be posted: a command speaks to its operator only."""
 
     async def post(
-        self, *, tenant: str, channel: str, thread: str, card: Card, key: str, readers: Sequence[str] = ()
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        card: Card,
+        key: str,
+        readers: Sequence[str] = (),
+        since: datetime | None = None,
     ) -> str:
         return self._refuse()
 
@@ -216,7 +225,15 @@ class Nobody:
         self._refuse()
 
     async def notify(
-        self, *, tenant: str, channel: str, thread: str, notice: Notice, key: str, reader: str = ""
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        thread: str,
+        notice: Notice,
+        key: str,
+        reader: str = "",
+        since: datetime | None = None,
     ) -> str:
         return self._refuse()
 

@@ -12,16 +12,18 @@ import click
 from vigilbot.cli.options import installation, settings_of
 from vigilbot.errors import BadInput
 
+ASKING = 2.0  # seconds for the running bot to answer
+
 
 @click.command()
 @click.option("--hours", type=click.FloatRange(min=0.01, max=24 * 366), default=24.0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a machine.")
 @installation
 def status(hours: float, as_json: bool, config: Path | None, data: Path | None) -> None:
-    """On-calls, cards, outcomes, knowledge; and whether the language model answers.
+    """Whether the bot runs and is ready; on-calls, cards, outcomes, knowledge; and whether its model answers.
 
-    Read from the ledger without disturbing a running bot. Cards, outcomes, runs and requests are those of
-    the last HOURS.
+    Read beside a running bot, from its ledger and its /readyz, without disturbing it. Cards, outcomes, runs
+    and requests are those of the last HOURS.
     """
     from vigilbot.app import LEDGER
     from vigilbot.ledger.rows import stamp
@@ -29,11 +31,13 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     from vigilbot.providers.clock import SystemClock
     from vigilbot.stores.inspection import read_rows
 
-    path = settings_of(config, data).data.dir / LEDGER
+    settings = settings_of(config, data)
+    path = settings.data.dir / LEDGER
     if not path.is_file():
         raise BadInput("no ledger", place=str(path), remedy="Name the bot's folder with --data or data.dir")
     since = stamp(SystemClock().now() - timedelta(hours=hours))
-    found: dict[str, Any] = {
+    found: dict[str, Any] = {"bot": _running(settings.server.host, settings.server.port)}
+    found |= {
         name: {row["state"]: row["n"] for row in read_rows(path, sql, since=since)}
         for name, sql in STATUS.items()
     }
@@ -42,6 +46,7 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
+    click.echo(f"{'bot':18} {found['bot']['said']}")
     for name in STATUS:
         counts = ", ".join(f"{n} {state}" for state, n in found[name].items())
         click.echo(f"{name:18} {counts or 'none'}")
@@ -51,3 +56,28 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     for row in found["models"]:
         failed = f", {row['failed']} failed ({row['error']})" if row["failed"] else ""
         click.echo(f"{row['model']:18} {row['calls']} requests{failed}, {row['paid']:.4f} US dollars")
+
+
+def _running(host: str, port: int) -> dict[str, Any]:
+    """What the bot's own web server says, and the same as a line. Nobody there is no failure."""
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, build_opener
+
+    if not port:
+        return {"said": "not asked: server.port is 0"}
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    try:
+        try:
+            with build_opener(ProxyHandler({})).open(
+                f"http://{name}:{port}/readyz", timeout=ASKING
+            ) as answer:
+                body = answer.read()
+        except HTTPError as refused:  # not ready: the reasons are in the answer
+            with refused:
+                body = refused.read()
+        told: dict[str, Any] = dict(json.loads(body))
+        reasons, remarks = [*told["reasons"]], [*told["remarks"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"said": f"nothing of ours answers on {host} port {port}"}
+    state = "ready" if told.get("ready") else "NOT ready"
+    return {**told, "said": "; ".join([state, *map(str, reasons + remarks)])}

@@ -1,0 +1,129 @@
+"""The demonstration over its real parts: page, side pane, story on one port; with a small model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from vigilbot.demo.live import Live
+from vigilbot.demo.player import Player, Scene
+from vigilbot.demo.stage import SHARED, SUPPORT
+from vigilbot.testing import HashEmbedder
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass
+class Open:
+    live: Live
+    url: str
+    http: aiohttp.ClientSession
+
+    async def get(self, path: str) -> Any:
+        async with self.http.get(self.url + path) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+
+@asynccontextmanager
+async def opened(**options: Any) -> AsyncIterator[Open]:
+    live = Live(port=0, embedder=HashEmbedder(), **options)
+    stop, at = asyncio.Event(), asyncio.Queue[str]()
+    running = asyncio.create_task(live.run(stop, at=at.put_nowait))
+    waiting = asyncio.create_task(at.get())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    if running.done():
+        waiting.cancel()
+        await running
+    async with aiohttp.ClientSession() as http:
+        yield Open(live, await waiting, http)
+    stop.set()
+    await asyncio.wait_for(running, 20)
+
+
+async def test_the_bot_greets_and_the_first_step_of_the_story_is_judged() -> None:
+    async with opened() as here:
+        async with here.http.get(here.url + "/") as page:
+            assert "<html" in (await page.text()).lower()
+        names = {channel.name: ident for ident, channel in here.live.workspace.channels.items()}
+        for name in (SUPPORT, SHARED):
+            assert any("VigilBot" in m["text"] for m in here.live.workspace.messages(names[name]))
+        assert await here.get("/side/run") is None
+        story = await here.get("/story")
+        assert not any(step["done"] for step in story["steps"])
+        async with here.http.post(here.url + "/story/step") as answer:
+            assert answer.status == 200
+        async with asyncio.timeout(15):
+            while not (story := await here.get("/story"))["steps"][0]["done"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert story["failed"] == ""
+        assert not story["steps"][1]["done"]
+        run = await here.get("/side/run")
+        assert run["channel"] == SUPPORT
+        assert {stage["name"] for stage in run["stages"]} >= {"retrieve", "rerank"}
+        assert (await here.get("/side/knowledge")) == {"entries": []}
+        lines = (await here.get("/side/status"))["lines"]
+        assert lines[0] == {"name": "Bot", "value": "ready", "level": "ok"}
+
+
+async def test_another_sites_page_cannot_play_the_story() -> None:
+    async with opened() as here:
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        async with here.http.post(here.url + "/story/play", headers=headers) as answer:
+            assert answer.status == 403
+        assert not (await here.get("/story"))["playing"]
+
+
+async def test_a_player_plays_holds_and_goes_on() -> None:
+    played: list[int] = []
+
+    def scene(number: int) -> Scene:
+        async def act() -> None:
+            played.append(number)
+            if number == 1:
+                raise LookupError("the channel is gone")
+
+        return Scene(title=str(number), act=act, pause=0.05)
+
+    player = Player([scene(number) for number in range(5)])
+    player.step()
+    await asyncio.sleep(0.02)
+    assert (played, player.state()["playing"]) == ([0], False)
+    player.play()
+    await asyncio.sleep(0.02)
+    player.hold()
+    await asyncio.sleep(0.15)
+    assert played == [0, 1]
+    assert "the channel is gone" in player.state()["failed"]
+    player.play()
+    await asyncio.sleep(0.4)
+    assert played == [0, 1, 2, 3, 4]
+    assert not player.state()["playing"]
+    assert all(step["done"] for step in player.state()["steps"])
+    await player.end()
+
+
+async def test_a_long_play_is_told_in_stretches() -> None:
+    async def act() -> None:
+        return None
+
+    player = Player([Scene(title=str(number), act=act, pause=0.0) for number in range(1000)])
+    steps = player.state()["steps"]
+    assert (len(steps), steps[0]) == (40, {"title": "0", "done": False})
+    for _ in range(30):
+        player.step()
+        await asyncio.sleep(0.001)
+    steps = player.state()["steps"]
+    assert steps[0]["done"]
+    assert steps[1] == {"title": "30", "done": False}
+    await player.end()

@@ -1,0 +1,224 @@
+"""A bot that is running: takes events in within moments, answers once its model is loaded, ends cleanly.
+
+Starting: ledger, web server and connection come first, so that no event is missed while the embedding
+model loads in a thread. Stopping: what runs may finish; what still comes is durable, and done at the next
+start like everything that stands in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Protocol
+
+from vigilbot.app import Parts, assembled, open_ledger
+from vigilbot.doctor import Check, examine
+from vigilbot.engines.fallback import FallbackEngine
+from vigilbot.errors import LedgerError, PlatformError, VigilBotError
+from vigilbot.ledger import Ledger
+from vigilbot.ledger.figures import WAITING
+from vigilbot.ledger.rows import moment
+from vigilbot.ports import Clock, Directory, Embedder, Platform, Transport
+from vigilbot.providers.pictures import Pictures
+from vigilbot.serve.checks import premises_of
+from vigilbot.serve.desk import Staff, staffed
+from vigilbot.serve.door import Door
+from vigilbot.serve.rounds import Rounds
+from vigilbot.server import Condition, Route, Server
+from vigilbot.settings import Settings
+
+log = logging.getLogger("vigilbot.serve")
+
+DRAIN = 20.0  # seconds that what runs may take to finish, once the bot is told to stop
+LETTING_GO = 5.0  # seconds for the connection to close
+BEHIND = timedelta(minutes=2)  # an event that waits longer than this makes the bot unready
+
+
+class Chat(Platform, Directory, Transport, Protocol):
+    """All that a live platform is to a bot. ``routes`` are its pages in the bot's web server."""
+
+    def routes(self) -> Sequence[Route]: ...
+
+
+class Service:
+    """One bot on one platform. ``ready`` is set once it answers; ``parts`` and ``address`` hold by then."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        chat: Chat,
+        clock: Clock,
+        embedder: Embedder | None = None,
+        pictures: Pictures | None = None,
+        drain: float = DRAIN,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.address = ""
+        self.parts: Parts | None = None
+        self._settings = settings
+        self._chat = chat
+        self._clock = clock
+        self._embedder = embedder
+        self._pictures = pictures
+        self._drain = drain
+        self._stopping = False
+        self._staff: Staff | None = None
+        self._seen: tuple[Ledger, Door, Rounds] | None = None
+
+    async def run(self, stop: asyncio.Event, *, listening: Callable[[str], None] = lambda _: None) -> None:
+        """Until ``stop``. ``listening`` is told the web server's address.
+
+        Raises BadInput for what cannot work: the ledger in use, bad tokens, a taken port, no such model.
+        """
+        known = self._settings
+        async with AsyncExitStack() as stack:
+            ledger = await open_ledger(known.data.dir)
+            stack.push_async_callback(ledger.close)
+            rounds = Rounds(
+                clock=self._clock,
+                next_event=ledger.next_event,
+                next_due=ledger.next_due,
+                busy=lambda: door.busy,
+            )
+            door = Door(ledger=ledger, clock=self._clock, arrived=rounds.arrived, acted=rounds.called)
+            self._seen = (ledger, door, rounds)
+            server = Server(
+                condition=self.condition,
+                ledger=ledger,
+                clock=self._clock,
+                routes=self._chat.routes(),
+            )
+            self.address = await server.start(host=known.server.host, port=known.server.port)
+            stack.push_async_callback(server.stop)
+            listening(self.address)
+            stack.push_async_callback(self._let_go)
+            await self._chat.connect(door)
+            log.info("connected to %s; events are taken in", self._chat.state().platform)
+            await self._until(stop, asyncio.create_task(self._serve(ledger, door, rounds)), door, rounds)
+
+    async def _until(
+        self, stop: asyncio.Event, serving: asyncio.Task[None], door: Door, rounds: Rounds
+    ) -> None:
+        """Serves until it is told to stop, then lets finish what runs; raises what ended it before."""
+        told = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                await serving
+                return
+            log.info("stopping: what runs is finished, what comes now is kept for the next start")
+            self._stopping = True
+            door.close()
+            rounds.stop()
+            if self._staff is not None:
+                await self._staff.desk.finish(LETTING_GO)
+            if self.ready.is_set():
+                await asyncio.wait({serving}, timeout=self._drain)
+            if not serving.done():
+                log.info("stopping: what still runs is done at the next start")
+            await self._let_go()  # last, so that a card which is ready can still be posted
+        finally:
+            told.cancel()
+            serving.cancel()
+            ended = await asyncio.gather(told, serving, return_exceptions=True)
+            for error in ended:
+                if isinstance(error, Exception) and self._stopping:
+                    log.warning("while stopping: %s", error)
+        log.info("stopped")
+
+    async def _serve(self, ledger: Ledger, door: Door, rounds: Rounds) -> None:
+        async with assembled(
+            self._settings,
+            platform=self._chat,
+            directory=self._chat,
+            clock=self._clock,
+            folder=self._settings.data.dir,
+            ledger=ledger,
+            embedder=self._embedder,
+            pictures=self._pictures,
+        ) as parts:
+            await parts.embedder.embed(["The first text pays for what is loaded late."])
+            self.parts = parts
+            staff = await staffed(
+                parts,
+                settings=self._settings,
+                platform=self._chat,
+                directory=self._chat,
+                clock=self._clock,
+                problems=lambda: self._chat.state().problems,
+                doctor=lambda: self._examined(parts.embedder),
+                wake=rounds.called,
+            )
+            self._staff = staff
+            door.open(staff.desk)
+            self.ready.set()
+            log.info("ready: engine %s", parts.bot.pipeline.engine.name)
+            filling = asyncio.create_task(self._fill())
+            try:
+                await rounds.run(ingest=parts.bot.ingest, work=staff.work)
+            finally:
+                filling.cancel()
+                await asyncio.gather(filling, return_exceptions=True)
+
+    async def _examined(self, embedder: Embedder) -> Sequence[Check]:
+        """In a thread with a loop of its own: reading a whole ledger would hold everything up."""
+        premises = premises_of(self._settings, os.environ, embedder=embedder)
+
+        async def all_checks() -> Sequence[Check]:
+            return [check async for check in examine(premises)]
+
+        return await asyncio.to_thread(lambda: asyncio.run(all_checks()))
+
+    async def _fill(self) -> None:
+        try:
+            found = await self._chat.backfill()
+        except (PlatformError, LedgerError) as error:
+            log.warning("what happened while nobody listened could not be read: %s", error)
+        except Exception:  # a defect in reading the past must not end the present
+            log.exception("what happened while nobody listened could not be read")
+        else:
+            log.info("%d events happened while nobody listened", found)
+
+    async def _let_go(self) -> None:
+        """Closes the connection; doing so twice is harmless."""
+        try:
+            async with asyncio.timeout(LETTING_GO):
+                await self._chat.disconnect()
+        except (TimeoutError, VigilBotError) as error:
+            log.warning("the connection did not close cleanly: %r", error)
+
+    async def condition(self) -> Condition:
+        """How it is doing now."""
+        state = self._chat.state()
+        if self._seen is None:
+            return Condition(reasons=("not started",), transport=state)
+        ledger, door, rounds = self._seen
+        reasons = [*rounds.troubles]
+        if self._stopping:
+            reasons.append("being stopped")
+        elif not self.ready.is_set():
+            reasons.append("the embedding model and the engine are still loading")
+        if not state.connected:
+            reasons.append(f"not connected to {state.platform}")
+        if door.trouble:
+            reasons.append(door.trouble)
+        try:
+            [waiting] = await ledger.fetch(WAITING)
+        except LedgerError as error:
+            reasons.append(f"the ledger cannot be read ({error})")
+        else:
+            if waiting["oldest"] and self._clock.now() - moment(waiting["oldest"]) > BEHIND:
+                reasons.append(f"{waiting['events']} events wait, the oldest since {waiting['oldest']}")
+        engine = self.parts.bot.pipeline.engine if self.parts else None
+        without = isinstance(engine, FallbackEngine) and engine.state().engaged
+        remarks = list(state.problems)
+        if without:
+            remarks.append("no language model answers: the extractive engine stands in")
+        return Condition(
+            reasons=tuple(reasons), remarks=tuple(remarks), transport=state, without_model=without
+        )

@@ -1,0 +1,55 @@
+"""The desk of a running bot, equipped from settings, and the work that it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from vigilbot.app import Parts
+from vigilbot.doctor import Check
+from vigilbot.interactions import Desk
+from vigilbot.interactions.joining import Facts
+from vigilbot.interactions.opening import Equipment, open_desk
+from vigilbot.ports import Clock, Directory, Platform
+from vigilbot.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staff:
+    """``work`` does what is due, a part after the other; each returns how much it did."""
+
+    desk: Desk
+    work: tuple[Callable[[], Awaitable[int]], ...]
+
+
+async def staffed(
+    parts: Parts,
+    *,
+    settings: Settings,
+    platform: Platform,
+    directory: Directory,
+    clock: Clock,
+    problems: Callable[[], Sequence[str]],
+    doctor: Callable[[], Awaitable[Sequence[Check]]],
+    wake: Callable[[], None],
+) -> Staff:
+    """Everybody at the desk. People wait for direct answers, so these come first."""
+    parts.roles.load(await parts.ledger.channels.roster())
+    opened = open_desk(
+        Equipment(
+            bot=parts.bot,
+            roles=parts.roles,
+            directory=directory,
+            platform=platform,
+            clock=clock,
+            facts=Facts(
+                command=settings.slack.command,
+                models=settings.model.models if settings.engine.kind == "model" else (),
+                redact=settings.model.redact,
+            ),
+            problems=problems,
+            doctor=doctor,
+            wake=wake,
+        )
+    )
+    return Staff(desk=opened.desk, work=(opened.asking.work, parts.bot.work, opened.joining.work))
