@@ -38,8 +38,8 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-demo: install ## play an on-call written for the project through the real bot
-	@$(VENV)/bin/vigilbot demo --headless
+demo: install ## try the bot in a browser, until Ctrl-C; ARGS=--headless tells the story in the terminal
+	@$(VENV)/bin/vigilbot demo $(ARGS)
 
 test: install ## run all tests
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
