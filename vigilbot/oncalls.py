@@ -101,7 +101,7 @@ class OnCalls:
             done = await self._edited(event)
         elif event.kind is EventKind.DELETED:
             done = await self._deleted(event)
-        elif event.kind in (EventKind.REACTION_ADDED, EventKind.COMMAND):
+        elif event.kind in (EventKind.REACTION_ADDED, EventKind.REACTION_REMOVED, EventKind.COMMAND):
             done = await self._signalled(event)
         else:
             done = Ingested()
@@ -359,15 +359,17 @@ class OnCalls:
         waiting = await self._waiting(row)
         word = event.text.strip().casefold()
         changes: dict[str, object] = {}
-        if event.kind is EventKind.REACTION_ADDED:
-            name = event.reaction.split("::")[0]
-            on_root = event.ts == row["thread"]
-            if found.role is Role.ANALYST and on_root and name in self._rules.close_reactions:
-                changes = closing(
-                    event.at, f"reaction :{name}: by an analyst", asked=await unread(self._chats, row)
-                )
-            elif helper:
-                changes = self._human_joined(event.at, f"{found.role.value} reacted", row, waiting)
+        name = event.reaction.split("::")[0]
+        closes = found.role is Role.ANALYST and event.ts == row["thread"]
+        closes = closes and name in self._rules.close_reactions
+        reason = f"reaction :{name}: by an analyst"
+        if event.kind is EventKind.REACTION_REMOVED:
+            if closes and row["close_reason"] == reason:
+                changes = reopening(row, self._state(row), close_at=event.at + self._rules.inactivity)
+        elif event.kind is EventKind.REACTION_ADDED and closes:
+            changes = closing(event.at, reason, asked=await unread(self._chats, row))
+        elif event.kind is EventKind.REACTION_ADDED and helper:
+            changes = self._human_joined(event.at, f"{found.role.value} reacted", row, waiting)
         elif word in SPOKEN:
             changes = await self.commanded(row, word, at=event.at, helper=helper) or {}
         elif word in ("assign", "call"):

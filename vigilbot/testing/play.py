@@ -68,6 +68,7 @@ class _Actor:
             "say": self._say,
             "wait": self._wait,
             "react": self._react,
+            "unreact": self._react,
             "edit": self._edit,
             "delete": self._delete,
             "command": self._command,
@@ -127,7 +128,8 @@ class _Actor:
     async def _react(self, step: Step) -> None:
         label = step.options.get("to") or self._world.root(step.options.get("on", "main"))
         emoji = step.options.get("with", "eyes")
-        event = self._world.about(label, EventKind.REACTION_ADDED, step.value, reaction=emoji)
+        kind = EventKind.REACTION_ADDED if step.kind == "react" else EventKind.REACTION_REMOVED
+        event = self._world.about(label, kind, step.value, reaction=emoji)
         await self._world.life.event(event)
 
     async def _edit(self, step: Step) -> None:

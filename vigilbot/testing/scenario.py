@@ -27,6 +27,7 @@ SAY = ("as", "on", "in", "after", "top")
 STEPS: Mapping[str, tuple[str, ...]] = {
     "wait": (),
     "react": ("with", "to", "on"),
+    "unreact": ("with", "to", "on"),
     "edit": ("text",),
     "delete": (),
     "command": ("by", "on"),

@@ -192,6 +192,8 @@ class SlackWorld(World):
             await ws.delete(event.user, where, event.ts)
         elif event.kind is EventKind.REACTION_ADDED:
             await ws.react(event.user, where, event.ts, event.reaction)
+        elif event.kind is EventKind.REACTION_REMOVED:
+            await ws.unreact(event.user, where, event.ts, event.reaction)
         elif event.kind is EventKind.COMMAND and event.text in SPOKEN:
             await ws.say(event.user, where, f"<@{ws.bot_user}> {event.text}", thread=event.thread)
         else:
