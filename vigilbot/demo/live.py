@@ -83,7 +83,7 @@ class Live:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigilbot-demo-")))
             stage = Stage(workspace=self.workspace)
-            await stage.set_up()
+            await (stage.set_up_export(self._export) if self._export else stage.set_up())
             attach(self.workspace, self.workspace.web_app)
             self.workspace.web_app.add_routes(self._routes())
             await self._listen()

@@ -47,8 +47,14 @@ class Stage:
         self.channels[SUPPORT] = ws.add_channel(SUPPORT, members=ours)
         self.channels[SHARED] = ws.add_channel(SHARED, external=True, members=known)
 
+    async def set_up_export(self, events: Sequence[Event]) -> None:
+        """The export's channels, in the order in which somebody first wrote; people come as they write."""
+        self.people[OPERATOR] = self.workspace.add_user(OPERATOR, title="Operator", owner=True)
+        for event in said(events):
+            self._place(event)
+
     async def invite(self) -> None:
-        """The operator invites the bot: it greets both channels."""
+        """The operator invites the bot: it greets every channel."""
         for channel in self.channels.values():
             await self.workspace.invite(channel, by=self.people[OPERATOR])
 
@@ -102,13 +108,13 @@ class Stage:
         threads: dict[tuple[str, str], str] = {}
         found: list[Scene] = []
         last = None
-        for event in events:
-            if event.kind is not EventKind.POSTED or event.is_bot or event.is_self:
-                continue
+        spoken = list(said(events))
+        for number, event in enumerate(spoken, start=1):
             gap = 0.0 if last is None else (event.at - last).total_seconds() / speed
             last = event.at
             name = event.user_name or event.user
-            title = f"#{event.channel_name or event.channel} · {name} writes"
+            where = f"#{event.channel_name or event.channel} · {name} writes"
+            title = f"message {number} of {len(spoken)}, {event.at:%Y-%m-%d %H:%M} · {where}"
             found.append(
                 Scene(title=title, act=self._repeats(event, threads), pause=max(0.0, min(gap, LONGEST_GAP)))
             )
@@ -117,7 +123,7 @@ class Stage:
     def _repeats(self, event: Event, threads: dict[tuple[str, str], str]) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
             ws = self.workspace
-            user, channel = self._person(event), await self._place(event)
+            user, channel = self._person(event), self._place(event)
             await ws.join(user, channel)
             root = threads.get((event.channel, event.thread), "")
             ts = await ws.say(user, channel, event.text, thread=root)
@@ -132,7 +138,7 @@ class Stage:
             self.people[event.user] = self.workspace.add_user(name, title=event.user_title, team=team)
         return self.people[event.user]
 
-    async def _place(self, event: Event) -> str:
+    def _place(self, event: Event) -> str:
         if event.channel not in self.channels:
             self.channels[event.channel] = self.workspace.add_channel(
                 event.channel_name or event.channel.lower(),
@@ -140,8 +146,12 @@ class Stage:
                 external=event.channel_external,
                 members=[self.people[OPERATOR]],
             )
-            await self.workspace.invite(self.channels[event.channel], by=self.people[OPERATOR])
         return self.channels[event.channel]
+
+
+def said(events: Sequence[Event]) -> Iterator[Event]:
+    """What people wrote."""
+    return (e for e in events if e.kind is EventKind.POSTED and not e.is_bot and not e.is_self)
 
 
 def _title(chapter: str, step: Say) -> str:

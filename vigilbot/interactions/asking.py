@@ -21,7 +21,7 @@ from vigilbot.ledger import Ledger, Requests, Runs
 from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import moment, optional_moment, unpack_event
 from vigilbot.oncalls import message_id
-from vigilbot.pipeline import Judged
+from vigilbot.pipeline import Judged, Trace
 from vigilbot.ports import Clock, Interaction, InteractionKind, Platform, Response, Row
 from vigilbot.record import acts_in, run_id, sent_cards, sources_of
 from vigilbot.roles import Roles
@@ -39,11 +39,19 @@ _HELP = (
     "In a thread, say one word to me: `quiet` (anyone), `close`, `resume`, `reopen`, `why` (analysts). "
     "Or ask me a question, and I answer it or say why I cannot."
 )
+_WHO = "I am an automated assistant. I look for answers in what people resolved before. "
 _DONE = {
-    "close": "Closed. What was resolved here is learned now.",
+    "close": "Closed. If something was resolved here, I learn it now.",
     "quiet": "I will be quiet here. An analyst can say `resume` to me.",
     "resume": "I am listening and answering here again.",
     "reopen": "Open again.",
+}
+_CAME_OF = {
+    Result.ABSTAINED: "I had no answer to the last question here",
+    Result.DUPLICATE: "I did not answer the last question here again",
+    Result.ANSWERED_BY_HUMAN: "A human came before me with the last question here",
+    Result.HELD: "I kept my answer to the last question here back",
+    Result.STALE: "I came too late for the last question here",
 }
 _SO_ALREADY = {
     "close": "It was closed already.",
@@ -133,7 +141,7 @@ class Asking:
     async def _commanded(self, event: Event, word: str) -> tuple[Notice, bool]:
         """The reply, and whether only the person who said it sees it."""
         if word == "help":
-            return Notice(text=_HELP), True
+            return Notice(text=_WHO + _HELP), True
         oncall = await self._bot.oncall_of(event)
         if oncall is None:
             return Notice(text="There is no on-call here that I know of. " + _HELP), True
@@ -156,7 +164,8 @@ class Asking:
             panel = await self._why.of(event, oncall)
             return Notice(text=panel_text(panel))
         last = answers[-1]
-        text = f"My last answer here: {last['result'].replace('_', ' ')} ({literal(last['reason'], 300)})."
+        what = _CAME_OF.get(last["result"], f"My last answer here: {last['result'].replace('_', ' ')}")
+        text = f"{what} ({literal(last['reason'], 300)})."
         return Notice(
             text=text, actions=(Action(kind=ActionKind.WHY, label="Show the trace", value=last["id"]),)
         )
@@ -203,14 +212,7 @@ class Asking:
         channel = await self._bot.channel(oncall)
         with metered(self._bot.calls_per_run):
             try:
-                trace = await self._bot.pipeline.run(
-                    dialogue,
-                    newest,
-                    scope=self._bot.scope(channel),
-                    place=self._bot.place(channel),
-                    sent=await sent_cards(self._ledger, oncall["id"]),
-                    direct=True,
-                )
+                trace = await self._trace(dialogue, newest, oncall, channel)
                 late = now - since > self._bot.stale
                 statements = await self._bot.record(
                     key,
@@ -226,6 +228,28 @@ class Asking:
             finally:
                 if fresh := Runs.put_calls(meter().fresh(), oncall=oncall):
                     await self._ledger.write(*fresh)
+
+    async def _trace(
+        self, dialogue: Dialogue, newest: Sequence[Message], oncall: Row, channel: Row
+    ) -> Trace:
+        """By its own words first: in a busy thread it may be about something else than the rest of it."""
+        sent = await sent_cards(self._ledger, oncall["id"])
+
+        async def judged(known: Dialogue) -> Trace:
+            return await self._bot.pipeline.run(
+                known,
+                newest,
+                scope=self._bot.scope(channel),
+                place=self._bot.place(channel),
+                sent=sent,
+                direct=True,
+            )
+
+        alone = Dialogue(messages=tuple(newest))
+        trace = await judged(alone)
+        if alone == dialogue or any(not each.answer.refused for each in trace.judged):
+            return replace(trace, through=dialogue.messages[-1].at)
+        return await judged(dialogue)
 
     async def _outcome(self, row: Row, event: Event, channel: Row, key: str) -> tuple[Notice, bool] | None:
         """What became of a request's run: a card is the reply, everything else has a reason."""
@@ -327,7 +351,7 @@ class Asking:
             sections.append(Section(heading="Sources", lines=lines))
         closing = "Only you see this. Nothing was posted."
         sections.append(Section(lines=tuple(line for line in (note, closing) if line)))
-        return Panel(title="VigilBot · automated answer", sections=tuple(sections))
+        return Panel(title="Automated answer", sections=tuple(sections))
 
 
 def _refused(channel: Row | None, now: datetime) -> str:
