@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from vigilbot.domain import Decision
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import pack
 from vigilbot.ports import Row
@@ -21,8 +22,8 @@ _LAST_RUN = (
     "JOIN channels c ON c.tenant = o.tenant AND c.channel = o.channel ORDER BY r.rowid DESC LIMIT 1"
 )
 _ANSWER = (
-    "SELECT a.*, q.text AS asked, d.state AS delivery FROM answers a JOIN questions q ON q.id = a.question "
-    "LEFT JOIN deliveries d ON d.answer = a.id WHERE a.run = :run ORDER BY a.confidence DESC, a.id LIMIT 1"
+    "SELECT a.*, q.text AS asked, d.state AS delivery, d.audience AS shown_to FROM answers a "
+    "JOIN questions q ON q.id = a.question LEFT JOIN deliveries d ON d.answer = a.id WHERE a.run = :run ORDER BY a.confidence DESC, a.id LIMIT 1"
 )
 _CITED = (
     "SELECT entry, revision, question, answer, space FROM knowledge "
@@ -63,7 +64,7 @@ async def last_run(ledger: Ledger) -> Json | None:
         "within": run["within"],
         "mode": run["mode"],
         "result": run["result"],
-        "decision": (answer["delivery"] or answer["audience"]) if answer else "",
+        "decision": _decision(answer) if answer else "",
         "reason": answer["reason"] if answer else trace["identification"]["reason"],
         "engine": trace["engine"],
         "stages": _stages(trace["timings_ms"]),
@@ -75,6 +76,14 @@ async def last_run(ledger: Ledger) -> Json | None:
             **({"calls": trace["calls"]} if "calls" in trace else {}),
         },
     }
+
+
+def _decision(answer: Row) -> str:
+    """What became of the answer's card, or what was decided where there is none."""
+    if not answer["delivery"]:
+        return str(answer["audience"])
+    state = str(answer["delivery"]).replace("_", " ")
+    return f"draft for analysts, {state}" if answer["shown_to"] == Decision.ANALYSTS else state
 
 
 def _stages(timings: Json) -> list[Json]:

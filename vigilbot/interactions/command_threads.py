@@ -16,7 +16,7 @@ from vigilbot.oncalls import message_id
 from vigilbot.ports import Row
 
 WhyOf = Callable[[Event, Row], Awaitable[Panel]]
-"""Why the bot said, or did not say, something: for an answer's row, or for an on-call's."""
+"""Why the bot said, or did not say, something: for the row of an answer, a run or an on-call."""
 
 
 class ThreadCommands:
@@ -49,14 +49,27 @@ class ThreadCommands:
     async def _close(self, asked: Asked) -> str:
         oncall = await self._oncall(asked, _meant(asked))
         changed = await self._bot.command(oncall["id"], "close", helper=True)
-        return "Closed. What was resolved there is learned now." if changed else "It was closed already."
+        if not changed:
+            return "It was closed already."
+        return "Closed. If something was resolved there, I learn it now."
 
     async def _tell(self, asked: Asked) -> Panel:
         meant = _meant(asked)
         await self._check(asked, meant)
+        return await self._why(
+            asked.event, await self._judged(asked, meant) or await self._oncall(asked, meant)
+        )
+
+    async def _judged(self, asked: Asked, meant: Meant) -> Row | None:
+        """The answer on the card that is meant, or the run that judged the message; None for neither."""
         card = await self._ledger.runs.card_at(asked.event.tenant, meant.channel, meant.ts)
-        answer = await self._ledger.runs.answer(card["answer"]) if card else None
-        return await self._why(asked.event, answer or await self._oncall(asked, meant))
+        if card is not None:
+            return await self._ledger.runs.answer(card["answer"])
+        message = await self._ledger.chats.message(message_id(asked.event.tenant, meant.channel, meant.ts))
+        if message is None or not message["run"]:
+            return None
+        answers = await self._ledger.requests.answers(message["run"])
+        return answers[-1] if answers else await self._ledger.runs.run(message["run"])
 
     async def _oncall(self, asked: Asked, meant: Meant) -> Row:
         await self._check(asked, meant)

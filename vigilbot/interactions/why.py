@@ -52,8 +52,15 @@ class Why:
 
     async def clicked(self, interaction: Interaction) -> Response:
         """An Interaction's value is the answer's id."""
+        event = interaction.event
         answer = await self._ledger.runs.answer(interaction.value)
-        if answer is None or answer["tenant"] != interaction.event.tenant:
+        oncall = await self._ledger.chats.oncall_row(answer["oncall"]) if answer else None
+        if (
+            answer is None
+            or oncall is None
+            or answer["tenant"] != event.tenant
+            or event.channel not in ("", oncall["channel"])
+        ):
             return Response(text="This card is from another installation or an older version.")
         question = await self._ledger.runs.question(answer["question"])
         if not self.may_read(interaction.event, asker=question["asker"] if question else ""):
@@ -66,13 +73,15 @@ class Why:
         return analyst or self._roles.is_operator(reader)
 
     async def of(self, reader: Event, row: Row) -> Panel:
-        """For an answer's row, or for an on-call's: then of its last run, whatever came of it.
+        """For an answer's row, a run's, or an on-call's: then of its last run, whatever came of it.
 
         Whether the reader may see the channel at all is the caller's to know.
         """
         run: Row | None
         answer: Row | None = row if "leaned" in row else None
-        if answer is None:
+        if "triggers" in row:
+            run = row
+        elif answer is None:
             answers = await self._ledger.runs.answers(row["id"])
             runs = await self._ledger.fetch(
                 "SELECT * FROM runs WHERE oncall = :oncall ORDER BY at DESC, rowid DESC LIMIT 1",

@@ -120,6 +120,19 @@ async def test_a_misspelt_command_gets_a_suggestion(tmp_path: Path, typed: str, 
         assert f"Did you mean `/vigil {meant}" in await here.type("ada", typed)
 
 
+async def test_half_a_command_lists_what_may_follow(tmp_path: Path) -> None:
+    async with office(tmp_path) as here:
+        said = await here.type("ada", "kb")
+        assert "`/vigil kb search" in said
+        assert "`/vigil kb retract" in said
+
+
+@pytest.mark.parametrize("typed", ["mode listen #support", "mode <#C-SUPPORT|support> listen"])
+async def test_the_channel_may_come_first_or_last(tmp_path: Path, typed: str) -> None:
+    async with office(tmp_path) as here:
+        assert "#support is in mode listen now" in await here.type("ada", typed)
+
+
 async def test_what_nobody_can_make_out_points_to_help(tmp_path: Path) -> None:
     async with office(tmp_path) as here:
         said = await here.type("ada", "*xyzzy* <!channel>")
@@ -186,7 +199,7 @@ async def test_what_makes_no_sense_changes_nothing_and_says_so(tmp_path: Path, t
     async with office(tmp_path) as here:
         before = dict(await here.row(SUPPORT))
         said = await here.type("ada", text)
-        assert "is not a span" in said or "is no mode" in said or "cannot make out" in said
+        assert "is not a span" in said or "is no mode" in said or "is not a channel" in said
         assert dict(await here.row(SUPPORT)) == before
 
 
@@ -304,17 +317,18 @@ async def test_close_by_a_link(tmp_path: Path) -> None:
         assert "Copy link" in await here.type("ada", "close that")
 
 
-async def test_why_tells_of_the_card_or_of_the_on_call(tmp_path: Path) -> None:
+async def test_why_tells_of_the_card_or_of_the_message_that_is_meant(tmp_path: Path) -> None:
     async with office(tmp_path) as here:
         await learn(here)
         await here.world.say("mia", QUESTION, on="next", channel="support")
         await here.world.wait(timedelta(minutes=5))
         [card] = here.world.cards("next")
-        await here.world.say("mia", "And how do I share them?", on="next")
+        later = await here.world.say("mia", "And how do I share them?", on="next")
         await here.world.wait(timedelta(minutes=5))
         for meant, asked in (
             (f"{SUPPORT.id}/{card.ts}", QUESTION),
-            (link(here, "next"), "And how do I share them?"),
+            (link(here, "next"), QUESTION),
+            (f"{SUPPORT.id}/{later.ts}", "And how do I share them?"),
         ):
             response = await here.act(InteractionKind.COMMAND, "ann", name="command", text=f"why {meant}")
             assert response.panel is not None
