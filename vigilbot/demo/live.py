@@ -21,6 +21,7 @@ from vigilbot.demo.stage import Stage, until_idle
 from vigilbot.demo.story import STORY
 from vigilbot.domain import Event
 from vigilbot.errors import BadInput
+from vigilbot.ledger.figures import WAITING
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
 from vigilbot.serve import Service
@@ -43,6 +44,8 @@ QUICK = {
     "server.port": "0",
 }
 """The demonstration's own pace."""
+BEHIND = 20
+"""Events and on-calls that may wait for the bot before an export goes on."""
 
 
 def free_port(wanted: int) -> int:
@@ -103,7 +106,7 @@ class Live:
             self.service = Service(settings=settings, chat=chat, clock=self._clock, embedder=self._embedder)
             scenes = stage.scenes(STORY, self._idle)
             if self._export:
-                scenes = stage.replayed(self._export, speed=self._speed)
+                scenes = stage.replayed(self._export, speed=self._speed, caught_up=self._caught_up)
             self.player = Player(scenes)
             inviting = asyncio.create_task(self._open(stage, at))
             try:
@@ -132,6 +135,15 @@ class Live:
         at(self.workspace.url)
         if self._export and self.player is not None:
             self.player.play()
+
+    async def _caught_up(self) -> None:
+        """Until the bot has taken in and judged nearly all that was written."""
+        while (parts := self.service.parts if self.service else None) is not None:
+            [waiting] = await parts.ledger.fetch(WAITING)
+            due = await parts.ledger.chats.due_oncalls("run", now=self._clock.now())
+            if waiting["events"] + len(due) < BEHIND:
+                return
+            await asyncio.sleep(0.2)
 
     async def _idle(self, seconds: float) -> None:
         async def due_in() -> float | None:

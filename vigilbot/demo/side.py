@@ -23,7 +23,8 @@ _LAST_RUN = (
 )
 _ANSWER = (
     "SELECT a.*, q.text AS asked, d.state AS delivery, d.audience AS shown_to FROM answers a "
-    "JOIN questions q ON q.id = a.question LEFT JOIN deliveries d ON d.answer = a.id WHERE a.run = :run ORDER BY a.confidence DESC, a.id LIMIT 1"
+    "JOIN questions q ON q.id = a.question LEFT JOIN deliveries d ON d.answer = a.id WHERE a.run = :run "
+    "ORDER BY a.confidence DESC, a.id LIMIT 1"
 )
 _CITED = (
     "SELECT entry, revision, question, answer, space FROM knowledge "
@@ -34,6 +35,14 @@ _KNOWLEDGE = (
     "AND s.kind != 'contradicted') AS support FROM knowledge k "
     "LEFT JOIN channels c ON c.tenant = k.tenant AND c.channel = k.channel WHERE k.entry IN "
     "(SELECT entry FROM knowledge WHERE valid_to IS NULL ORDER BY seq DESC LIMIT :most) ORDER BY k.seq"
+)
+_ANSWERED = (
+    "SELECT l.key AS entry, a.tenant, a.at, q.text AS question, c.name, d.accepted_by, "
+    "coalesce(a.outcome, d.state) AS became, EXISTS (SELECT 1 FROM corrections r WHERE r.answer = a.id "
+    "AND r.state IN ('due', 'sent')) AS corrected FROM deliveries d JOIN answers a ON a.id = d.answer "
+    "JOIN json_each(a.leaned) l JOIN questions q ON q.id = a.question JOIN oncalls o ON o.id = a.oncall "
+    "JOIN channels c ON c.tenant = o.tenant AND c.channel = o.channel "
+    "WHERE d.sent_at IS NOT NULL AND l.key IN (SELECT value FROM json_each(:ids)) ORDER BY d.sent_at"
 )
 _STATUS = (
     "SELECT (SELECT count(*) FROM inbox WHERE state = 'new') AS waiting, "
@@ -116,8 +125,16 @@ async def _passages(ledger: Ledger, seen: Sequence[Json]) -> list[Json]:
 
 
 async def knowledge(ledger: Ledger) -> Json:
-    """Every revision of the entries that changed last, oldest first."""
+    """Every revision of the entries that changed last, oldest first; and what each has answered."""
     rows = await ledger.fetch(_KNOWLEDGE, most=_ENTRIES)
+    answered: dict[str, list[Json]] = {}
+    for row in await ledger.fetch(_ANSWERED, ids=pack(sorted({row["entry"] for row in rows}))):
+        told = {name: row[name] for name in ("at", "question", "became", "corrected")}
+        by = [user for user in row["accepted_by"].split(",") if user]
+        names = [await ledger.chats.name_of(row["tenant"], user) or user for user in by]
+        answered.setdefault(row["entry"], []).append(
+            {**told, "channel": row["name"], "accepted": ", ".join(names)}
+        )
     same = ("entry", "revision", "question", "answer", "precondition", "trust", "support", "operation")
     return {
         "entries": [
@@ -126,6 +143,7 @@ async def knowledge(ledger: Ledger) -> Json:
                 "at": row["valid_from"],
                 "retracted": bool(row["retracted"]),
                 "channel": row["place"] or "",
+                "answered": answered.get(row["entry"], [])[-_SHOWN:],
             }
             for row in rows
         ]

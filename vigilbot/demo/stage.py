@@ -103,8 +103,13 @@ class Stage:
 
     # -- an export
 
-    def replayed(self, events: Sequence[Event], *, speed: float) -> list[Scene]:
-        """What people wrote in an export, at ``speed`` times its own pace, long silences cut short."""
+    def replayed(
+        self, events: Sequence[Event], *, speed: float, caught_up: Callable[[], Awaitable[None]]
+    ) -> list[Scene]:
+        """What people wrote in an export, at ``speed`` times its own pace, long silences cut short.
+
+        Nobody writes on before the bot has ``caught_up``, however fast it should go.
+        """
         threads: dict[tuple[str, str], str] = {}
         found: list[Scene] = []
         last = None
@@ -116,12 +121,22 @@ class Stage:
             where = f"#{event.channel_name or event.channel} · {name} writes"
             title = f"message {number} of {len(spoken)}, {event.at:%Y-%m-%d %H:%M} · {where}"
             found.append(
-                Scene(title=title, act=self._repeats(event, threads), pause=max(0.0, min(gap, LONGEST_GAP)))
+                Scene(
+                    title=title,
+                    act=self._repeats(event, threads, caught_up),
+                    pause=max(0.0, min(gap, LONGEST_GAP)),
+                )
             )
         return found
 
-    def _repeats(self, event: Event, threads: dict[tuple[str, str], str]) -> Callable[[], Awaitable[None]]:
+    def _repeats(
+        self,
+        event: Event,
+        threads: dict[tuple[str, str], str],
+        caught_up: Callable[[], Awaitable[None]],
+    ) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
+            await caught_up()
             ws = self.workspace
             user, channel = self._person(event), self._place(event)
             await ws.join(user, channel)
