@@ -1,9 +1,10 @@
-"""How fast the bot is on a live platform, over loopback: `python -m tests.live_speed [SECONDS [RATE]]`.
+"""How fast a live bot is, over loopback: `python -m tests.live_speed [http] [SECONDS [RATE]]`.
 
-The real bot with its real embedding model and the extractive engine, over slack-bolt and Socket Mode, in the
-local workspace, which runs in a process of its own, as Slack does. Three figures: from the end of the quiet
-time to the card; the acknowledgement while runs are in progress; and whether a minute of 300 messages a
-second is all there afterwards.
+The real bot with its real embedding model and the extractive engine, over slack-bolt, in Socket Mode or over
+HTTP, in the local workspace, which runs in a process of its own, as Slack does. Figures: from the end of the
+quiet time to the card; the acknowledgement while runs are in progress; whether a minute of 300 messages a
+second is all there afterwards, and how long the bot needs for what it left waiting; and all the time, by how
+much a timer of 5 ms was late because something held up the event loop.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vigilbot.ledger import Ledger
 from vigilbot.providers.clock import SystemClock
-from vigilbot.serve import Service
+from vigilbot.serve import Service, keep_what_is_loaded
 from vigilbot.serve.slack import SlackSecrets, slack_chat
 from vigilbot.settings import load
 from vigilbot.workspace import Workspace
@@ -51,11 +53,12 @@ async def workspace() -> None:
     owner = ws.add_user("Ada", owner=True)
     places = [ws.add_channel(f"support-{n}", members=(asker, analyst, owner)) for n in range(CHANNELS)]
     async with ws:
-        tell({"api": ws.api_url, "bot": ws.bot_token, "app": ws.app_token})
+        tell({"api": ws.api_url, "bot": ws.bot_token, "app": ws.app_token, "secret": ws.signing_secret})
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             command = json.loads(line)
             if command["do"] == "open":
+                ws.http_target = command["target"]
                 for place in places:
                     await ws.invite(place, by=owner)
                 root = await ws.say(asker, places[0], QUESTIONS[0])
@@ -124,6 +127,25 @@ async def _flood(
     }
 
 
+class Watch:
+    """Milliseconds by which a short timer was late, one after the other."""
+
+    STEP = 0.005
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+
+    async def run(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(self.STEP)
+            self.late.append((time.perf_counter() - began - self.STEP) * 1000)
+
+    def told(self) -> str:
+        late, self.late = self.late, []
+        return f"event loop held up {spread(late)}"
+
+
 class Other:
     """The workspace's process, as a place to ask."""
 
@@ -144,7 +166,7 @@ class Other:
         return await self.read()
 
 
-async def main(seconds: float, rate: int) -> None:
+async def main(seconds: float, rate: int, *, mode: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -161,6 +183,7 @@ async def main(seconds: float, rate: int) -> None:
             options={
                 "data.dir": str(Path(folder)),
                 "slack.base_url": slack["api"],
+                "slack.mode": mode,
                 "server.port": "0",
                 "oncall.burst": f"{QUIET}s",
                 "oncall.grace": "0s",
@@ -168,9 +191,10 @@ async def main(seconds: float, rate: int) -> None:
                 "log.level": "warning",
             }
         )
-        secrets = SlackSecrets(bot_token=slack["bot"], app_token=slack["app"], signing_secret="")
+        secrets = SlackSecrets(bot_token=slack["bot"], app_token=slack["app"], signing_secret=slack["secret"])
         clock = SystemClock()
-        service = Service(settings=settings, chat=slack_chat(settings, secrets, clock=clock), clock=clock)
+        chat = slack_chat(settings, secrets, clock=clock)
+        service = Service(settings=settings, chat=chat, clock=clock, loaded=keep_what_is_loaded)
         stop = asyncio.Event()
         running = asyncio.create_task(service.run(stop))
         ready = asyncio.create_task(service.ready.wait())
@@ -179,33 +203,54 @@ async def main(seconds: float, rate: int) -> None:
             await running
         assert service.parts is not None
         ledger = service.parts.ledger
-        await other.ask(do="open")
+        target = f"{service.address}/slack/events" if mode == "http" else None
+        await other.ask(do="open", target=target)
         while not await ledger.entries.list_current():  # noqa: ASYNC110 - until it has learned
             await asyncio.sleep(0.05)
         await asyncio.sleep(2)
+        watch = Watch()
+        watching = asyncio.create_task(watch.run())
         for beside in (0, BESIDE):
             found = await other.ask(do="cards", beside=beside)
             told(
                 f"{beside} other messages a second: quiet time to card {spread(found['spent'])}, "
-                f"{len(found['spent'])} cards of {found['asked']}; acknowledgement {spread(found['acks'])}"
+                f"{len(found['spent'])} cards of {found['asked']}; acknowledgement {spread(found['acks'])}; "
+                + watch.told()
             )
-        [before] = await ledger.fetch("SELECT count(*) AS n FROM messages")
-        found = await other.ask(do="flood", seconds=seconds, rate=rate)
-        [inbox] = await ledger.fetch("SELECT count(*) AS n FROM inbox WHERE body LIKE '%lunch number%'")
-        told(
-            f"{found['sent']} messages in {found['seconds']:.1f} s: {found['acknowledged']} acknowledged, "
-            f"{found['repeated']} sent again, {inbox['n']} kept; acknowledgement {spread(found['acks'])}"
-        )
-        began = time.perf_counter()
-        while await ledger.next_event() is not None and time.perf_counter() - began < LONGEST:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-        [after] = await ledger.fetch("SELECT count(*) AS n FROM messages")
-        lag = time.perf_counter() - began
-        told(f"{after['n'] - before['n']} of them taken into on-calls {lag:.1f} s after the last")
+        await flooded(ledger, other, watch, seconds=seconds, rate=rate)
+        watching.cancel()
         stop.set()
         await running
     process.kill()
     await process.wait()
+
+
+async def flooded(ledger: Ledger, other: Other, watch: Watch, *, seconds: float, rate: int) -> None:
+    [before] = await ledger.fetch("SELECT count(*) AS n FROM messages")
+    worked = time.process_time()
+    found = await other.ask(do="flood", seconds=seconds, rate=rate)
+    worked = time.process_time() - worked
+    [inbox] = await ledger.fetch("SELECT count(*) AS n FROM inbox WHERE body LIKE '%lunch number%'")
+    told(
+        f"{found['sent']} messages in {found['seconds']:.1f} s: {found['acknowledged']} acknowledged, "
+        f"{found['repeated']} sent again, {inbox['n']} kept; acknowledgement {spread(found['acks'])}; "
+        f"{watch.told()}; {worked:.0f} s of processor time"
+    )
+    began, worked = time.perf_counter(), time.process_time()
+    while await ledger.next_event() is not None and time.perf_counter() - began < LONGEST:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    [after] = await ledger.fetch("SELECT count(*) AS n FROM messages")
+    spent = time.perf_counter() - began
+    told(f"{after['n'] - before['n']} of them in on-calls {spent:.1f} s after the last; {watch.told()}")
+    while True:
+        [left] = await ledger.fetch("SELECT count(*) AS n FROM oncalls WHERE run_at IS NOT NULL")
+        if not left["n"] or time.perf_counter() - began > 2 * LONGEST:
+            break
+        await asyncio.sleep(0.1)
+    told(
+        f"{left['n']} of their runs left {time.perf_counter() - began:.1f} s after the last, "
+        f"{time.process_time() - worked:.0f} s of processor time; {watch.told()}"
+    )
 
 
 def told(line: str) -> None:
@@ -227,5 +272,11 @@ if __name__ == "__main__":
     if "--workspace" in sys.argv:
         asyncio.run(workspace())
     else:
-        given = [float(each) for each in sys.argv[1:]]
-        asyncio.run(main(given[0] if given else 60.0, int(given[1]) if len(given) > 1 else 300))
+        given = [float(each) for each in sys.argv[1:] if each != "http"]
+        asyncio.run(
+            main(
+                given[0] if given else 60.0,
+                int(given[1]) if len(given) > 1 else 300,
+                mode="http" if "http" in sys.argv else "socket",
+            )
+        )

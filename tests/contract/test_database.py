@@ -64,6 +64,25 @@ class TestDatabase:
         assert len(texts) == 80
         assert all(a.split()[0] == b.split()[0] for a, b in zip(texts[::2], texts[1::2], strict=True))
 
+    async def test_of_batches_at_the_same_time_each_fails_alone_and_the_order_is_kept(
+        self, database: Database
+    ) -> None:
+        taken = {7, 40, 41, 159}
+        for number in taken:
+            await database.write(note(f"n{number} b"))
+        done = await asyncio.gather(
+            *(database.write(note(f"n{number} a"), note(f"n{number} b")) for number in range(160)),
+            return_exceptions=True,
+        )
+        assert {number for number, found in enumerate(done) if isinstance(found, LedgerError)} == taken
+        rows = await database.fetch(
+            "SELECT text FROM notes WHERE id > :before ORDER BY id", before=len(taken)
+        )
+        kept = [number for number in range(160) if number not in taken]
+        assert [row["text"] for row in rows] == [f"n{n} {part}" for n in kept for part in "ab"]
+        told = [rows for rows in done if not isinstance(rows, BaseException)]
+        assert [each[0][0]["text"] for each in told] == [f"n{n} a" for n in kept]
+
     async def test_a_cancelled_write_is_whole(self, database: Database) -> None:
         for number in range(30):
             task = asyncio.create_task(database.write(note(f"{number} a"), note(f"{number} b")))

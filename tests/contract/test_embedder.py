@@ -63,6 +63,22 @@ class TestEmbedder:
                 chosen = order[start : start + size]
                 assert np.array_equal(await embedder.embed([some[at] for at in chosen]), together[chosen])
 
+    async def test_many_who_ask_at_the_same_time_get_what_each_asked_for(self, embedder: Embedder) -> None:
+        some = texts(160, 30, seed=5)
+        alone = [await embedder.embed([text]) for text in some]
+        forget(embedder)
+        askers = [some[start : start + 1 + start % 7] for start in range(len(some))]
+        tasks = [asyncio.create_task(embedder.embed(asked)) for asked in askers]
+        await asyncio.sleep(0)
+        for cancelled in tasks[::9]:
+            cancelled.cancel()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        for start, (asked, vectors) in enumerate(zip(askers, found, strict=True)):
+            if start % 9 == 0:
+                continue
+            assert not isinstance(vectors, BaseException)
+            assert np.array_equal(vectors, np.concatenate(alone[start : start + len(asked)]))
+
     async def test_texts_that_share_words_are_nearer(self, embedder: Embedder) -> None:
         question, paraphrase, other = await embedder.embed(
             ["how do I reset my password", "resetting the password: how?", "the printer is out of paper"]

@@ -1,14 +1,14 @@
-"""The two loops of a running bot. Neither decides anything: what is due stands in the ledger.
+"""The loops of a running bot. None decides anything: what is due stands in the ledger.
 
 Each goes round until nothing is left, then waits until it is called or the next row is due. Were they
-one, an analyst's message would wait behind a running pipeline.
+one, an analyst's message would wait behind a running pipeline, and a card behind a slow web server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from vigilbot.errors import LedgerError
@@ -42,6 +42,8 @@ class Rounds:
         self._clock = clock
         self._arrived = asyncio.Event()
         self._called = asyncio.Event()
+        self._errands = asyncio.Event()
+        self._beside: dict[str, asyncio.Event] = {}
         self._stopping = False
         self._troubles: dict[str, str] = {}
 
@@ -57,30 +59,63 @@ class Rounds:
     def called(self) -> None:
         """There may be work."""
         self._called.set()
+        self._errands.set()
+        for bell in self._beside.values():
+            bell.set()
 
     def stop(self) -> None:
-        """Both loops end after the round they are in."""
+        """Taking in and working end after the round they are in, errands at once."""
         self._stopping = True
         self._arrived.set()
-        self._called.set()
+        self.called()
 
     async def run(
-        self, *, ingest: Callable[[], Awaitable[int]], work: Sequence[Callable[[], Awaitable[int]]]
+        self,
+        *,
+        ingest: Callable[[], Awaitable[int]],
+        work: Sequence[Callable[[], Awaitable[int]]],
+        beside: Mapping[str, Callable[[], Awaitable[int]]] | None = None,
+        errands: Callable[[], Awaitable[int]] | None = None,
+        next_errand: Callable[[], Awaitable[datetime | None]] | None = None,
     ) -> None:
-        """Until ``stop``. All given return how much they did; the parts of ``work`` take turns."""
+        """Until ``stop``. All given return how much they did; the parts of ``work`` take turns.
+
+        What goes on ``beside``, by a name for the log, waits neither for ``work`` nor for each other.
+        ``errands`` wait for others' servers: they go on beside everything else, and may be broken off.
+        """
 
         async def taking_in() -> int:
             done = await ingest()
             if done:
-                self._called.set()
+                self.called()
             return done
 
         async def working() -> int:
             return sum([await part() for part in work])
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._loop("ingest", taking_in, self._next_event, self._arrived))
-            group.create_task(self._loop("work", working, self._next_due, self._called))
+        self._beside = {name: asyncio.Event() for name in beside or {}}
+        out = None
+        if errands is not None and next_errand is not None:
+            out = asyncio.create_task(self._loop("errands", self._out(errands), next_errand, self._errands))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._loop("ingest", taking_in, self._next_event, self._arrived))
+                group.create_task(self._loop("work", working, self._next_due, self._called))
+                for name, part in (beside or {}).items():
+                    group.create_task(self._loop(name, part, self._next_due, self._beside[name]))
+        finally:
+            if out is not None:
+                out.cancel()
+                await asyncio.gather(out, return_exceptions=True)
+
+    def _out(self, errands: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+        async def going() -> int:
+            done = await errands()
+            if done:
+                self._called.set()
+            return done
+
+        return going
 
     async def _loop(
         self,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -189,6 +190,112 @@ async def test_a_full_disk_is_a_ledger_error_that_changes_nothing(tmp_path: Path
         await ledger.write(Statement("INSERT INTO one (a) VALUES ('small')", {}), big)
     assert await ledger.fetch("SELECT a FROM one") == []
     await ledger.write(Statement("INSERT INTO one (a) VALUES ('after')", {}))
+    await ledger.close()
+
+
+async def test_a_full_disk_spares_what_waited_beside(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path / "ledger.db")
+    [[pages]] = await ledger.write(Statement("PRAGMA page_count", {}))
+    await ledger.write(Statement(f"PRAGMA max_page_count = {pages['page_count'] + 3}", {}))
+    texts = ["small", "x" * 50_000, "after"]
+    done = await asyncio.gather(
+        *(ledger.write(Statement("INSERT INTO one (a) VALUES (:a)", {"a": text})) for text in texts),
+        return_exceptions=True,
+    )
+    assert [isinstance(found, LedgerError) for found in done] == [False, True, False]
+    assert await ledger.fetch("SELECT a FROM one") == [{"a": "small"}, {"a": "after"}]
+    await ledger.close()
+
+
+def commits(wal: Path) -> int:
+    """How many commits a write-ahead log holds: the frames that say how large the database then is."""
+    content = wal.read_bytes()
+    page = int.from_bytes(content[8:12], "big")
+    starts = range(32, len(content), 24 + page)
+    return sum(content[start + 4 : start + 8] != bytes(4) for start in starts)
+
+
+async def test_a_long_query_holds_nobody_up_and_says_the_same(tmp_path: Path) -> None:
+    """Near queries are answered at once, without a turn of the event loop; what takes long leaves it free."""
+    ledger = await opened(tmp_path / "ledger.db")
+    await ledger.write(*ROWS)
+    long = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + :one FROM n WHERE i < 300000) "
+        "SELECT count(*) AS n, sum(i) AS total FROM n"
+    )
+    turns = 0
+
+    async def turning() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(turning())
+    await asyncio.sleep(0)
+    before = turns
+    assert await ledger.fetch("SELECT count(*) AS n FROM one") == [{"n": 300}]
+    assert turns == before
+    for _ in range(2):
+        before = turns
+        assert await ledger.fetch(long, one=1) == [{"n": 300_000, "total": 300_000 * 300_001 // 2}]
+        assert turns > before + 10
+    other.cancel()
+    await ledger.close()
+
+
+async def test_another_thread_reads_too(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path / "ledger.db")
+    await ledger.write(*ROWS)
+    found = await asyncio.to_thread(lambda: asyncio.run(ledger.fetch("SELECT count(*) AS n FROM one")))
+    assert found == [{"n": 300}]
+    await ledger.close()
+
+
+async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None:
+    ledger = await opened(tmp_path / "ledger.db")
+    wal = tmp_path / "ledger.db-wal"
+    before = commits(wal)
+    insert = [Statement("INSERT INTO one (a) VALUES (:a)", {"a": f"{number}"}) for number in range(100)]
+    await asyncio.gather(*(ledger.write(each) for each in insert))
+    shared = commits(wal) - before
+    for each in insert:
+        await ledger.write(each)
+    assert shared < 30
+    assert commits(wal) - before - shared == 100
+    await ledger.close()
+
+
+async def test_what_is_told_done_outlives_a_killed_process(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    code = (
+        "import asyncio, os, sys\n"
+        "from vigilbot.stores.migrations import Migration\n"
+        "from vigilbot.stores.sqlite import SqliteDatabase\n"
+        "from vigilbot.ports import Statement\n"
+        "async def main():\n"
+        "    one = Migration(number=1, name='one', sql='CREATE TABLE one (a TEXT) STRICT;')\n"
+        "    ledger = await SqliteDatabase.open(sys.argv[1], migrations=(one,))\n"
+        "    async def keep(worker):\n"
+        "        for number in range(10000):\n"
+        "            a = f'{worker}.{number}'\n"
+        "            await ledger.write(Statement('INSERT INTO one (a) VALUES (:a)', {'a': a}))\n"
+        "            os.write(1, f'{a}\\n'.encode())\n"
+        "    await asyncio.gather(*(keep(worker) for worker in range(20)))\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    told = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(500):
+            told.append(writer.stdout.readline().strip())
+        writer.kill()
+        told += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    ledger = await opened(path)
+    kept = {row["a"] for row in await ledger.fetch("SELECT a FROM one")}
+    assert len(told) >= 500
+    assert set(told) <= kept
     await ledger.close()
 
 
