@@ -8,7 +8,8 @@ from datetime import timedelta
 from vigilbot.errors import BadSettings
 from vigilbot.knowledge import Knowledge
 from vigilbot.learning.documents import Documents
-from vigilbot.learning.links import Rule
+from vigilbot.learning.links import EVERY_HOST, Rule
+from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Ledger
 from vigilbot.ports import Clock
 from vigilbot.providers.reader import ProcessReader
@@ -16,7 +17,14 @@ from vigilbot.providers.web import WebFetcher
 from vigilbot.settings import Settings
 
 
-def documents_of(settings: Settings, *, ledger: Ledger, knowledge: Knowledge, clock: Clock) -> Documents:
+def documents_of(
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    knowledge: Knowledge,
+    clock: Clock,
+    standing: Standing | None = None,
+) -> Documents:
     """Raises BadSettings."""
     known = settings.documents
     return Documents(
@@ -27,7 +35,23 @@ def documents_of(settings: Settings, *, ledger: Ledger, knowledge: Knowledge, cl
         clock=clock,
         rules=rules_of(settings),
         refresh=timedelta(seconds=known.refresh),
+        standing=standing,
     )
+
+
+def leaving(settings: Settings) -> str:
+    """What is fetched from the web of the bot's own accord, as one sentence. Raises BadSettings."""
+    rules = rules_of(settings)
+    named = sorted(host for host, rule in rules.items() if rule is not Rule.IGNORE and host != EVERY_HOST)
+    if rules.get(EVERY_HOST) is not Rule.IGNORE:
+        asks = "once an analyst says so" if rules.get(EVERY_HOST) is Rule.ASK else "at once"
+        return (
+            f"Pages that analysts link to are fetched {asks}, those that customers link to once an analyst "
+            "says so: their servers see a request from my machine, without anything of the conversation."
+        )
+    if named:
+        return f"Pages are fetched from {', '.join(named)} alone, when somebody links to them."
+    return "No page that somebody links to is fetched."
 
 
 def fetcher_of(settings: Settings) -> WebFetcher:

@@ -23,19 +23,20 @@ from vigilbot.domain import (
     Trust,
 )
 from vigilbot.errors import BadInput
+from vigilbot.knowledge.alike import Likenesses
 from vigilbot.knowledge.chunks import Chunks
+from vigilbot.knowledge.returning import Returning
 from vigilbot.knowledge.revisions import lexemes_of, new_entry_id, next_revision, searchable_text
 from vigilbot.knowledge.search import Search, index_space
+from vigilbot.knowledge.trust import Trusting, TrustRules, verified
+from vigilbot.knowledge.writing import Writing, alone
 from vigilbot.ledger import Entries, Ledger
 from vigilbot.ledger.entries import Revision
 from vigilbot.ledger.rows import blob_vector, to_entry
 from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
-from vigilbot.text import canonical_url
 from vigilbot.text.sameness import says_same
 
 __all__ = ["Chunks", "Knowledge", "Learned", "Origin", "lexemes_of", "new_entry_id", "searchable_text"]
-
-SAME_QUESTION = 0.9  # cosine above which two questions are held to be one, guard permitting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,17 +52,26 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learned:
-    """What became of a resolution: a new entry, or support for one that says the same."""
+    """What became of a resolution: a new entry, or support for one that says the same. An entry that was
+    retracted is neither: only somebody who vouches for the words brings it back."""
 
     entry: str
     new: bool
 
 
 class Knowledge:
-    """Everything the bot knows. One writer at a time, which the bot's work loop guarantees."""
+    """Everything the bot knows. Every operation reads, decides and writes in one turn (``writing``); a caller
+    that decides on what it has read itself takes the turn around both."""
 
     def __init__(
-        self, *, ledger: Ledger, embedder: Embedder, index: VectorIndex, clock: Clock, theta: float
+        self,
+        *,
+        ledger: Ledger,
+        embedder: Embedder,
+        index: VectorIndex,
+        clock: Clock,
+        theta: float,
+        rules: TrustRules | None = None,
     ) -> None:
         self._ledger = ledger
         self._entries = ledger.entries
@@ -69,8 +79,20 @@ class Knowledge:
         self._index = index
         self._clock = clock
         self._theta = theta
-        self.chunks = Chunks(ledger=ledger, embedder=embedder, index=index, clock=clock)
-        self._search = Search(entries=ledger.entries, embedder=embedder, index=index, clock=clock)
+        self.likenesses = Likenesses(entries=ledger.entries, embedder=embedder, index=index, theta=theta)
+        self.writing = Writing()
+        self.trust = Trusting(ledger=ledger, clock=clock, rules=rules or TrustRules(), writing=self.writing)
+        self.chunks = Chunks(ledger=ledger, embedder=embedder, index=index, clock=clock, writing=self.writing)
+        self.returning = Returning(
+            ledger=ledger, embedder=embedder, index=index, clock=clock, writing=self.writing
+        )
+        self._search = Search(
+            entries=ledger.entries,
+            embedder=embedder,
+            index=index,
+            clock=clock,
+            is_fresh=self.trust.is_fresh,
+        )
 
     async def load(self) -> int:
         """Fills the index from the ledger; embeds what has no vector of this model yet."""
@@ -96,6 +118,11 @@ class Knowledge:
             )
         return len(rows)
 
+    async def follow(self, *, dropped: Sequence[str]) -> None:
+        """After the ledger was written past the index: these keys leave it, what lacks a vector gets one."""
+        await self._index.drop(dropped)
+        await self.load()
+
     # -- reading
 
     async def search(
@@ -113,12 +140,25 @@ class Knowledge:
             question, vector, tenant=tenant, spaces=spaces, channel=channel, limit=limit
         )
 
+    async def vector(self, text: str) -> Vector:
+        [found] = await self._embedder.embed([text])
+        return np.asarray(found)
+
     async def get(self, entry_id: str) -> KnowledgeEntry | None:
         """The entry in force, None when unknown or retracted."""
         return (await self._entries.current([entry_id])).get(entry_id)
 
+    async def says_otherwise(self, before: KnowledgeEntry, now: KnowledgeEntry) -> bool:
+        """Whether whoever was told the one would want to hear the other."""
+        told, tell = (f"{e.precondition}\n{e.answer}".strip() for e in (before, now))
+        if told == tell:
+            return False
+        a, b = await self._embedder.embed([told, tell])
+        return not says_same(told, tell, float(a @ b), self._theta)
+
     # -- writing
 
+    @alone
     async def learn(
         self,
         extraction: Extraction,
@@ -136,7 +176,14 @@ class Knowledge:
         ``also`` gets the id of whichever it is, for the caller's part of the same write.
         """
         [vector] = await self._embedder.embed([extraction.question])
-        same = await self._same(extraction, vector, origin=origin)
+        alike = await self.likenesses.of(extraction, vector, tenant=origin.tenant, spaces=[origin.space])
+        same = alike.same[0] if alike.same else None
+        row = await self._entries.entry(entry_id)
+        if row is not None and row["retracted"] and trust is not Trust.VERIFIED:
+            await self._ledger.write(*also(entry_id))
+            return Learned(entry=entry_id, new=False)
+        if same is None and row is not None and not row["retracted"]:
+            same = to_entry(row)  # learned a moment ago from the same source
         if same is not None:
             repeated = SupportKind.REPEATED if kind is SupportKind.LEARNED else kind
             await self.support(
@@ -145,7 +192,7 @@ class Knowledge:
             return Learned(entry=same.id, new=False)
         revision = Revision(
             entry=entry_id,
-            revision=1,
+            revision=row["revision"] + 1 if row else 1,
             tenant=origin.tenant,
             space=origin.space,
             channel=origin.channel,
@@ -160,36 +207,14 @@ class Knowledge:
             operation="learn",
             actor=actor,
             reason=reason,
+            expires_at=self.trust.expiry(extraction, trust),
         )
+        disputes = self.trust.disputes(alike, entry_id, tenant=origin.tenant, oncall=origin.oncall)
         support = self._support(entry_id, origin, kind, extraction.question)
-        await self._append(revision, vector, also=[support, *also(entry_id)])
+        await self._append(revision, vector, also=[support, *disputes, *also(entry_id)])
         return Learned(entry=entry_id, new=True)
 
-    async def _same(self, extraction: Extraction, vector: Vector, *, origin: Origin) -> KnowledgeEntry | None:
-        """An entry in force in the same space whose question and answer both say the same."""
-        hits = await self._index.search(vector, spaces=[index_space(origin.tenant, origin.space)], limit=8)
-        close = [hit for hit in hits if hit.score >= SAME_QUESTION]
-        if not close:
-            return None
-        found = await self._entries.current([hit.key.split("#", 1)[0] for hit in close])
-        for hit in close:
-            entry = found.get(hit.key.split("#", 1)[0])
-            if entry is None or entry.kind is not PassageKind.QA:
-                continue
-            if not says_same(extraction.question, entry.question, hit.score, SAME_QUESTION):
-                continue
-            if await self._same_answer(extraction.answer, extraction.citations, entry):
-                return entry
-        return None
-
-    async def _same_answer(self, answer: str, citations: Sequence[Citation], entry: KnowledgeEntry) -> bool:
-        mine = {canonical_url(c.url) for c in citations if c.url}
-        theirs = {canonical_url(c.url) for c in entry.citations if c.url}
-        if mine or theirs:
-            return bool(mine & theirs)
-        a, b = await self._embedder.embed([answer, entry.answer])
-        return says_same(answer, entry.answer, float(a @ b), self._theta)
-
+    @alone
     async def support(
         self,
         entry: KnowledgeEntry,
@@ -201,8 +226,16 @@ class Knowledge:
         actor: str = "vigilbot",
         also: Sequence[Statement] = (),
     ) -> None:
-        """One more on-call speaks for the entry (or against it); its wording becomes searchable."""
+        """One more on-call speaks for the entry (or against it); its wording becomes searchable.
+
+        ``entry`` may have changed since it was read: the one in force counts.
+        """
         statements = [self._support(entry.id, origin, kind, question), *also]
+        current = await self.get(entry.id)
+        if current is None:
+            await self._ledger.write(*statements)
+            return
+        entry = current
         keys: list[str] = []
         vectors: Vector | None = None
         if kind is not SupportKind.CONTRADICTED and question and origin.oncall != entry.learned_from:
@@ -211,20 +244,23 @@ class Knowledge:
             statements.append(
                 self._embedding(keys[0], entry.id, entry.revision, origin.tenant, entry.space, vectors[0])
             )
+        revision = await self.trust.after_support(
+            entry,
+            tenant=origin.tenant,
+            channel=origin.channel,
+            oncall=origin.oncall,
+            customer=origin.customer,
+            kind=kind,
+        )
         if verify and entry.trust is not Trust.VERIFIED:
-            revision = next_revision(
-                entry,
-                origin.tenant,
-                trust=Trust.VERIFIED,
-                operation="verify",
-                actor=actor,
-                reason="accepted by an analyst",
-            )
+            revision = verified(entry, origin.tenant, actor=actor, reason="accepted by an analyst")
+        if revision is not None:
             statements += Entries.append(revision, at=self._clock.now(), lexemes=lexemes_of(entry))
         await self._ledger.write(*statements)
         if vectors is not None:
             await self._index.put(keys, [index_space(origin.tenant, entry.space)], vectors)
 
+    @alone
     async def revise(
         self,
         entry: KnowledgeEntry,
@@ -238,10 +274,17 @@ class Knowledge:
         actor: str,
         reason: str,
         also: Sequence[Statement] = (),
-    ) -> None:
-        """A new revision with other words; earlier phrasings stay searchable."""
+    ) -> bool:
+        """A new revision with other words; earlier phrasings stay searchable.
+
+        False when the entry has been retracted since it was read: it stays so, only ``also`` is written.
+        """
+        current = await self.get(entry.id)
+        if current is None:
+            await self._ledger.write(*also)
+            return False
         changed = replace(
-            entry,
+            current,
             question=question,
             answer=answer,
             precondition=precondition,
@@ -249,11 +292,13 @@ class Knowledge:
             message_ids=message_ids,
         )
         revision = next_revision(
-            changed, tenant, trust=entry.trust, operation="revise", actor=actor, reason=reason
+            changed, tenant, trust=current.trust, operation="revise", actor=actor, reason=reason
         )
         [vector] = await self._embedder.embed([searchable_text(changed)])
-        await self._append(revision, vector, also=also)
+        await self._append(revision, vector, also=[*also, *await self.trust.copies_to_check(changed, tenant)])
+        return True
 
+    @alone
     async def retract(
         self, entry_id: str, *, actor: str, reason: str, also: Sequence[Statement] = ()
     ) -> None:
@@ -270,18 +315,9 @@ class Knowledge:
             ),
             retracted=True,
         )
-        await self._bury(revision, also=also)
+        await self.returning.bury(revision, also=also)
 
-    async def _bury(self, tombstone: Revision, *, also: Sequence[Statement]) -> None:
-        """Appends a tombstone and takes the entry out of search, other phrasings included."""
-        keys = await self._entries.embedding_keys(tombstone.entry)
-        await self._ledger.write(
-            *Entries.append(tombstone, at=self._clock.now(), lexemes=()),
-            Entries.drop_embeddings(tombstone.entry),
-            *also,
-        )
-        await self._index.drop(keys)
-
+    @alone
     async def undo(self, entry_id: str, *, actor: str, also: Sequence[Statement] = ()) -> str:
         """Takes back the entry's last operation by appending the state before it; returns what it was."""
         rows = await self._entries.revisions(entry_id)
@@ -292,33 +328,22 @@ class Knowledge:
             await self.retract(entry_id, actor=actor, reason=f"undo of {last['operation']}", also=also)
             return str(last["operation"])
         before = rows[-2]
-        entry = to_entry(before)
         reason = f"undo of {last['operation']} (revision {last['revision']}), back to {before['revision']}"
-        revision = next_revision(
-            replace(entry, revision=last["revision"]),
-            before["tenant"],
-            trust=entry.trust,
-            operation="undo",
-            actor=actor,
-            reason=reason,
-        )
-        if before["retracted"]:
-            await self._bury(replace(revision, retracted=True), also=also)
-        else:
-            [vector] = await self._embedder.embed([searchable_text(entry)])
-            await self._append(revision, vector, also=also)
+        await self.returning.back(entry_id, before["revision"], actor=actor, reason=reason, also=also)
         return str(last["operation"])
 
-    async def restore(self, revision: Revision) -> bool:
+    @alone
+    async def restore(self, revision: Revision, *, also: Sequence[Statement] = ()) -> bool:
         """Puts one imported entry in force; False when the same revision text is there already."""
         row = await self._entries.entry(revision.entry)
         if row is not None:
             same = (row["question"], row["answer"]) == (revision.question, revision.answer)
             if same and not row["retracted"]:
+                await self._ledger.write(*also)
                 return False
             revision = replace(revision, revision=row["revision"] + 1)
         [vector] = await self._embedder.embed([searchable_text(revision)])
-        await self._append(revision, vector, also=())
+        await self._append(revision, vector, also=also)
         return True
 
     async def _append(self, revision: Revision, vector: Vector, *, also: Sequence[Statement]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from vigilbot.domain import Citation, PassageKind, Trust
 from vigilbot.knowledge.revisions import lexemes_of, new_entry_id, next_revision, searchable_text
 from vigilbot.knowledge.search import index_space
+from vigilbot.knowledge.writing import Writing, alone
 from vigilbot.ledger import DocumentRows, Entries, Ledger
 from vigilbot.ledger.entries import Revision
 from vigilbot.ledger.rows import to_entry
@@ -48,7 +49,10 @@ class Changes:
 class Chunks:
     """Writes whole documents. The ledger first, then the index, as everything in knowledge."""
 
-    def __init__(self, *, ledger: Ledger, embedder: Embedder, index: VectorIndex, clock: Clock) -> None:
+    def __init__(
+        self, *, ledger: Ledger, embedder: Embedder, index: VectorIndex, clock: Clock, writing: Writing
+    ) -> None:
+        self.writing = writing
         self._ledger = ledger
         self._embedder = embedder
         self._index = index
@@ -82,6 +86,13 @@ class Chunks:
         away until the page says something else there. ``document`` is its row; ``also`` is the
         caller's share of the same write.
         """
+        await self.prepare(document, chunks)  # before the turn: a book must not keep a click waiting
+        return await self._put(document, chunks, reason=reason, also=also)
+
+    @alone
+    async def _put(
+        self, document: Row, chunks: Sequence[Chunk], *, reason: str, also: Sequence[Statement]
+    ) -> Changes:
         fresh, before = await self._plan(document, chunks, reason=reason)
         entries = _named(document["id"], chunks)
         statements = [
@@ -114,6 +125,7 @@ class Chunks:
         ]
         return [revision for revision in wanted if revision is not None], rows
 
+    @alone
     async def retract(
         self, document: Row, *, actor: str, reason: str, also: Sequence[Statement] = ()
     ) -> Changes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from vigilbot.domain import ChannelHistory, Passage, Question, SupportKind
+from vigilbot.domain import ChannelHistory, KnowledgeEntry, Passage, Question, SupportKind
 from vigilbot.ledger import Entries
 from vigilbot.ledger.entries import lexeme
 from vigilbot.ledger.rows import blob_vector, unpack_citations
@@ -20,11 +20,20 @@ USUAL = 12  # a channel's most frequent resolutions join the candidates
 class Search:
     """Reads only. Every hit of the index is re-checked against the ledger's row."""
 
-    def __init__(self, *, entries: Entries, embedder: Embedder, index: VectorIndex, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        entries: Entries,
+        embedder: Embedder,
+        index: VectorIndex,
+        clock: Clock,
+        is_fresh: Callable[[KnowledgeEntry], bool],
+    ) -> None:
         self._entries = entries
         self._embedder = embedder
         self._index = index
         self._clock = clock
+        self._is_fresh = is_fresh
 
     async def candidates(
         self,
@@ -72,6 +81,7 @@ class Search:
                 support=len(supports[entry.id][0]),
                 against=len(supports[entry.id][1]),
                 resolutions=times.get(entry.id, 0),
+                fresh=self._is_fresh(entry),
             )
             for entry in kept
         ]

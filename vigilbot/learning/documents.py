@@ -20,12 +20,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urldefrag
 
-from vigilbot.domain import Message, Trust
+from vigilbot.domain import Message, Role, Trust
 from vigilbot.errors import DocumentError, DocumentGone, DocumentRefused, LedgerError
 from vigilbot.knowledge import Knowledge
 from vigilbot.knowledge.chunks import Chunk
 from vigilbot.learning.chunking import chunks_of
 from vigilbot.learning.links import Rule, host_of, links_of
+from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.documents import document_id
 from vigilbot.ledger.rows import pack, stamp
@@ -53,7 +54,10 @@ class DocumentState(StrEnum):
 
 
 class Documents:
-    """``rules`` are the operator's, by host; ``refresh`` is how often an indexed page is looked at again."""
+    """``rules`` are the operator's, by host; ``refresh`` is how often an indexed page is looked at again.
+
+    Without ``standing`` what a page teaches wakes nobody yet: a bot that starts later does.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,9 @@ class Documents:
         clock: Clock,
         rules: Mapping[str, Rule],
         refresh: timedelta,
+        standing: Standing | None = None,
     ) -> None:
+        self._standing = standing
         self._ledger = ledger
         self._rows = ledger.documents
         self._knowledge = knowledge
@@ -78,10 +84,13 @@ class Documents:
     # -- where documents come from
 
     async def shared(self, message: Message, *, tenant: str, space: str, oncall: str) -> list[Statement]:
-        """What the links of a message become, to be written with the message. The same link twice is one."""
+        """What the links of a message become, to be written with the message. The same link twice is one.
+
+        With an analyst's message those are asked about for whom nobody was there before.
+        """
         known = {host: Rule(rule) for host, rule in (await self._rows.hosts(tenant)).items()}
         now = self._clock.now()
-        statements = []
+        statements = [self._rows.ask_now(oncall, at=now)] if message.role is Role.ANALYST else []
         for link in links_of(message, message.role, {**known, **self._rules}):
             learn = link.rule is Rule.LEARN
             statements.append(
@@ -120,7 +129,8 @@ class Documents:
         now = self._clock.now()
         state = DocumentState.DUE if learn else DocumentState.IGNORED
         due = stamp(now) if learn else None
-        statements = [self._rows.change(document, state=state.value, due_at=due, added_by=actor)]
+        change = self._rows.change(document, state=state.value, due_at=due, added_by=actor, ask_at=None)
+        statements = [change]
         if remember and (host := host_of(row["url"])):
             rule = (Rule.LEARN if learn else Rule.IGNORE).value
             statements.append(
@@ -204,11 +214,16 @@ class Documents:
         return len(rows)
 
     async def index(self) -> int:
-        """Makes what was read known: one atomic write a document."""
+        """Makes what was read known: one atomic write a document; then wakes who waited for it."""
         now = self._clock.now()
         rows = await self._rows.claim(now=now, until=now + LEASE, read=True, limit=A_PASS)
         for row in rows:
             await self._guarded(row, partial(self._index, row))
+        if self._standing is not None:
+            for row in await self._rows.waking():
+                taught = await self._rows.taught(row["id"], since=row["wakes_since"])
+                await self._standing.wake(tenant=row["tenant"], taught=taught)
+                await self._ledger.write(self._rows.change(row["id"], wakes_since=None))
         return len(rows)
 
     async def once(self, documents: Sequence[str], step: Callable[[int], None]) -> None:
@@ -304,14 +319,16 @@ class Documents:
         chunks, cut, title = _parts(row, _page(body))
         if not chunks:
             raise DocumentRefused("it has no text")
+        now = stamp(self._clock.now())
         done = self._well(
             row,
+            wakes_since=row["wakes_since"] or now,
             state=DocumentState.INDEXED.value,
             body=None,
             title=shorten(title, 300),
             chunks=len(chunks),
             hash=hashlib.sha256(row["body"].encode("utf-8", "replace")).hexdigest(),
-            changed_at=stamp(self._clock.now()),
+            changed_at=now,
         )
         if cut:
             note = f"only its first {len(chunks)} parts are known; it is longer"

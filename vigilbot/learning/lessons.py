@@ -61,9 +61,10 @@ class Lessons:
         found = await self._clicked(feedback)
         if found is not None:
             answer, question, origin = found
-            await self._answered.accept(
-                feedback, answer=answer, question=question, origin=origin, standing=standing
-            )
+            async with self._knowledge.writing:
+                await self._answered.accept(
+                    feedback, answer=answer, question=question, origin=origin, standing=standing
+                )
 
     async def take_back(self, feedback: Row, *, standing: Sequence[Row]) -> None:
         """One Accept counts no longer; ``standing`` are the others."""
@@ -74,9 +75,10 @@ class Lessons:
         every = await self._ledger.runs.feedback(answer["id"])
         who = ("accept", feedback["actor"], feedback["subject"])
         taken = next(row for row in every if (row["kind"], row["actor"], row["subject"]) == who)
-        await self._answered.take_back(
-            feedback, taken=taken, answer=answer, question=question, origin=origin, standing=standing
-        )
+        async with self._knowledge.writing:
+            await self._answered.take_back(
+                feedback, taken=taken, answer=answer, question=question, origin=origin, standing=standing
+            )
 
     async def posted(self, feedback: Row) -> None:
         """An analyst posted a draft, as it was or in other words."""
@@ -86,7 +88,8 @@ class Lessons:
         answer, question, origin = found
         delivery = await self._ledger.runs.delivery(answer=answer["id"])
         if delivery is None or delivery["text"] is None:
-            await self._answered.posted(feedback, answer=answer, question=question, origin=origin)
+            async with self._knowledge.writing:
+                await self._answered.posted(feedback, answer=answer, question=question, origin=origin)
             return
         learned = await self._answered.rewritten(
             feedback, delivery["text"], answer=answer, question=question, origin=origin

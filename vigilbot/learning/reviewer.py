@@ -9,6 +9,7 @@ from datetime import datetime
 
 from vigilbot.domain import (
     Answer,
+    Citation,
     Dialogue,
     Extraction,
     KnowledgeEntry,
@@ -25,8 +26,12 @@ from vigilbot.domain import (
 from vigilbot.knowledge import Knowledge, Origin, new_entry_id
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
-from vigilbot.ledger.rows import pack, stamp, to_question
+from vigilbot.ledger.rows import moment, pack, stamp, to_question
 from vigilbot.ports import Clock, Engine, Row, Statement
+from vigilbot.text import canonical_url, fold
+
+_STANDS_BY = ("accept", "post", "edit")
+"""Kinds of feedback by which somebody stands by an answer."""
 
 
 class Reviewer:
@@ -48,11 +53,14 @@ class Reviewer:
     async def review(
         self, answer: Row, question: Row, dialogue: Dialogue, *, origin: Origin, shown: bool
     ) -> Review:
-        """Writes the verdict and applies it. ``shown``: a card stood in the on-call."""
-        through = dialogue.messages[-1].at
+        """Writes the verdict and applies it. ``shown``: a card stood in the on-call.
+
+        An Accept that came while it was judged outranks it: the verdict is written down and changes nothing.
+        """
         leaned = leaned_on(answer)
         entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
-        review = await self._engine.review(dialogue, to_question(question), _answer(answer, entries))
+        heard = await self._with_card(answer, dialogue) if shown else dialogue
+        review = await self._engine.review(heard, to_question(question), _answer(answer, entries))
         why = _unfounded(review, dialogue)
         if why:
             review = Review(
@@ -61,13 +69,53 @@ class Reviewer:
                 message_ids=(),
                 reason=f"verdict {review.verdict.value} dropped: {why}",
             )
-        now = self._clock.now()
+        async with self._knowledge.writing:
+            return await self._written(review, answer, question, dialogue, origin=origin, shown=shown)
+
+    async def _with_card(self, answer: Row, dialogue: Dialogue) -> Dialogue:
+        """The dialogue with the card where it stood: "that is wrong" right behind it is said of it.
+
+        The bot's own posts are not kept as messages.
+        """
+        sent = await self._ledger.fetch(
+            "SELECT sent_at, ts FROM deliveries WHERE answer = :answer AND audience = 'everyone' "
+            "AND sent_at IS NOT NULL ORDER BY sent_at LIMIT 1",
+            answer=answer["id"],
+        )
+        if not sent:
+            return dialogue
+        at, ts = moment(sent[0]["sent_at"]), sent[0]["ts"] or ""
+        card = Message(id=f"card:{answer['id']}", ts=ts, at=at, role=Role.BOT, author="", text=answer["text"])
+        return Dialogue(messages=tuple(sorted((*dialogue.messages, card), key=lambda m: (m.at, m.ts))))
+
+    async def _written(
+        self,
+        review: Review,
+        answer: Row,
+        question: Row,
+        dialogue: Dialogue,
+        *,
+        origin: Origin,
+        shown: bool,
+    ) -> Review:
+        now, through = self._clock.now(), dialogue.messages[-1].at
+        accepted = await self._accepted(answer["id"])
+        if accepted:
+            review = Review(
+                verdict=Verdict.KEEP,
+                agreed=True,
+                message_ids=(),
+                reason=f"verdict {review.verdict.value} dropped: it was accepted meanwhile",
+            )
         record: list[Statement] = [
             Runs.put_review(review, tenant=origin.tenant, answer=answer["id"], through=through, at=now),
             Runs.change_answer(
                 answer["id"], review_seen=stamp(through), review_attempts=answer["review_attempts"] + 1
             ),
         ]
+        if accepted:
+            await self._ledger.write(*record)
+            return review
         outcome = _outcome(review, shown=shown)
         if outcome is not None:
             record += [Runs.set_outcome(answer["id"], outcome, at=now), Runs.outdate(answer["id"], at=now)]
@@ -81,8 +129,18 @@ class Reviewer:
                     resolution_ids=pack([m.id for m in by_human]),
                 )
             )
+        leaned = leaned_on(answer)
+        entries = [e for e in [await self._knowledge.get(entry) for entry in leaned] if e is not None]
         await self._apply(review, question, entries, origin=origin, shown=shown, also=record)
         return review
+
+    async def _accepted(self, answer_id: str) -> bool:
+        """Whether somebody stands by the answer, also by a click that has had no effect yet."""
+        answer = await self._ledger.runs.answer(answer_id)
+        if answer is None or answer["outcome"] in (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED):
+            return True
+        clicks = await self._ledger.runs.feedback(answer_id)
+        return any(row["kind"] in _STANDS_BY and row["applied_at"] is None for row in clicks)
 
     async def _apply(
         self,
@@ -94,7 +152,11 @@ class Reviewer:
         shown: bool,
         also: list[Statement],
     ) -> None:
-        """One write for the verdict and its first effect; each further entry has its own."""
+        """One write for the verdict and its first effect; each further entry has its own.
+
+        What somebody accepted is not deleted by a review, as what an analyst verified is not.
+        """
+        vouched = await self._ledger.trust.vouched([e.id for e in entries])
         if not shown or not entries:
             await self._ledger.write(*also)
         elif review.verdict is Verdict.KEEP and review.agreed:
@@ -108,23 +170,50 @@ class Reviewer:
                 question=review.question or entries[0].question,
                 answer=review.answer,
                 precondition=review.precondition,
-                citations=review.citations or entries[0].citations,
+                citations=_sources(review, entries[0]),
                 message_ids=tuple(dict.fromkeys((*entries[0].message_ids, *review.message_ids))),
                 actor="review",
                 reason=review.reason,
                 also=[*also, self._against(entries[0], question, origin)],
             )
+            await self._absorb(entries[0].id, origin)
         elif review.verdict is Verdict.UPDATE:
             await self._beside(review, question, entries[0], origin=origin, also=also)
         elif review.verdict is Verdict.DELETE:
             # The verdict comes last: after a crash between, the review is done again.
-            for entry in entries:
-                if _may_change(entry):
-                    await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
-            flags = [self._flag(e, review, origin) for e in entries if not _may_change(e)]
+            wrong = [e for e in entries if _may_change(e) and e.id not in vouched]
+            for entry in wrong:
+                await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
+            flags = [self._flag(e, review, origin) for e in entries if e not in wrong]
             await self._ledger.write(*flags, *(self._against(e, question, origin) for e in entries), *also)
         else:
             await self._ledger.write(*also)
+
+    async def _absorb(self, entry_id: str, origin: Origin) -> None:
+        """Another cause of the same trouble that was an entry of its own is a branch of this one now: the
+        other goes, its sources stay."""
+        merged = await self._knowledge.get(entry_id)
+        for row in await self._ledger.trust.contradictions(origin.tenant) if merged else ():
+            if merged is None or entry_id not in (row["first"], row["second"]):
+                continue
+            other = await self._knowledge.get(row["second"] if row["first"] == entry_id else row["first"])
+            if other is None or not _may_reword(other, origin) or not _says(merged.answer, other.answer):
+                continue
+            found = {c.url or c.title: c for c in (*merged.citations, *other.citations)}
+            reason = f"the cause that {other.id} tells of is a branch of this one"
+            await self._knowledge.revise(
+                merged,
+                tenant=origin.tenant,
+                question=merged.question,
+                answer=merged.answer,
+                precondition=merged.precondition,
+                citations=tuple(found.values()),
+                message_ids=tuple(dict.fromkeys((*merged.message_ids, *other.message_ids))),
+                actor="review",
+                reason=reason,
+            )
+            await self._knowledge.retract(other.id, actor="review", reason=f"merged into {entry_id}")
+            merged = await self._knowledge.get(entry_id)
 
     async def _beside(
         self, review: Review, question: Row, entry: KnowledgeEntry, *, origin: Origin, also: list[Statement]
@@ -201,8 +290,22 @@ def _unfounded(review: Review, dialogue: Dialogue) -> str:
 
 
 def _may_change(entry: KnowledgeEntry) -> bool:
-    """Only what was learned from on-calls and nobody verified."""
-    return bool(entry.learned_from) and entry.trust is not Trust.VERIFIED
+    """Only what was learned from on-calls and has not left probation."""
+    return bool(entry.learned_from) and entry.trust is Trust.PROBATION
+
+
+def _sources(review: Review, entry: KnowledgeEntry) -> tuple[Citation, ...]:
+    """The sources of every branch."""
+    found = {canonical_url(c.url) or c.title: c for c in (*entry.citations, *review.citations)}
+    kept = {canonical_url(c.url) or c.title: c for c in review.citations}
+    return tuple((kept | {key: c for key, c in found.items() if key not in kept}).values())
+
+
+def _says(text: str, part: str) -> bool:
+    def bare(words: str) -> str:
+        return " ".join(fold(words).split()).strip(" .")
+
+    return bool(bare(part)) and bare(part) in bare(text)
 
 
 def _may_reword(entry: KnowledgeEntry, origin: Origin) -> bool:

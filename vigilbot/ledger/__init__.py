@@ -10,14 +10,26 @@ from datetime import datetime
 
 from vigilbot.ledger.channels import Channels
 from vigilbot.ledger.chats import Chats
+from vigilbot.ledger.corrections import CorrectionRows
 from vigilbot.ledger.documents import DocumentRows
 from vigilbot.ledger.entries import Entries
 from vigilbot.ledger.requests import Requests
 from vigilbot.ledger.rows import moment
 from vigilbot.ledger.runs import Runs
+from vigilbot.ledger.trust import TrustRows
 from vigilbot.ports import Database, Row, Statement
 
-__all__ = ["Channels", "Chats", "DocumentRows", "Entries", "Ledger", "Requests", "Runs"]
+__all__ = [
+    "Channels",
+    "Chats",
+    "CorrectionRows",
+    "DocumentRows",
+    "Entries",
+    "Ledger",
+    "Requests",
+    "Runs",
+    "TrustRows",
+]
 
 
 class Ledger:
@@ -31,6 +43,8 @@ class Ledger:
         self.channels = Channels(database)
         self.documents = DocumentRows(database)
         self.requests = Requests(database)
+        self.trust = TrustRows(database)
+        self.corrections = CorrectionRows(database)
 
     async def write(self, *statements: Statement) -> list[list[Row]]:
         return await self._database.write(*statements)
@@ -38,6 +52,11 @@ class Ledger:
     async def fetch(self, sql: str, **args: object) -> list[Row]:
         """For reports and inspection; whatever the bot needs has a name of its own."""
         return await self._database.fetch(sql, **args)
+
+    async def scrub(self) -> None:
+        """No byte of what was deleted or overwritten is left in the ledger's files."""
+        await self.write(Statement("INSERT INTO lexical (lexical) VALUES ('optimize')", {}))
+        await self._database.scrub()
 
     async def only_tenant(self) -> str | None:
         """The one workspace the ledger is about; None when there are several, or none yet."""
@@ -70,6 +89,9 @@ class Ledger:
             "SELECT min(due_at) FROM deliveries WHERE state = 'due' UNION ALL "
             "SELECT min(refresh_at) FROM deliveries WHERE refresh_at IS NOT NULL UNION ALL "
             "SELECT min(due_at) FROM requests WHERE state = 'due' UNION ALL "
+            "SELECT min(due_at) FROM documents WHERE due_at IS NOT NULL AND body IS NOT NULL UNION ALL "
+            "SELECT min(ask_at) FROM documents WHERE ask_at IS NOT NULL AND state = 'asked' UNION ALL "
+            "SELECT min(due_at) FROM corrections WHERE state = 'due' UNION ALL "
             "SELECT min(greeting_due) FROM channels WHERE greeting IN ('due', 'stale') AND archived = 0 "
             "AND direct = 0)"
         )

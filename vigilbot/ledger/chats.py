@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vigilbot.domain import Dialogue, Event, EventKind, Message, OnCall, Role
@@ -55,6 +55,29 @@ class Chats:
             {"id": inbox_id, "due": stamp(due), "error": error[:500], "dead": int(dead)},
         )
 
+    async def forget_inbox(self, *, now: datetime, known: timedelta, reading: timedelta) -> int:
+        """Deletes events taken in longer than ``known`` ago, at most 500 and about every hour.
+
+        While a gap is being read it is ``reading`` ago: what is read again must be recognised. The newest
+        event stays (``figures.COUNTS``).
+        """
+        [found] = await self._database.fetch(
+            "SELECT (SELECT min(received_at) FROM inbox WHERE state = 'done') AS oldest, "
+            "EXISTS (SELECT 1 FROM channels WHERE gap_from IS NOT NULL) AS reads"
+        )
+        before = now - (reading if found["reads"] else known)
+        if not found["oldest"] or moment(found["oldest"]) > before - timedelta(hours=1):
+            return 0
+        [rows] = await self._database.write(
+            Statement(
+                "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state = 'done' "
+                "AND received_at < :before AND id < (SELECT max(id) FROM inbox) "
+                "ORDER BY received_at, id LIMIT 500) RETURNING id",
+                {"before": stamp(before)},
+            )
+        )
+        return len(rows)
+
     async def channel(self, tenant: str, channel: str) -> Row | None:
         rows = await self._database.fetch(
             "SELECT * FROM channels WHERE tenant = :tenant AND channel = :channel",
@@ -100,14 +123,24 @@ class Chats:
 
     @staticmethod
     def bot_joined(event: Event) -> Statement:
-        """The bot is in the channel; whoever has just let it in is owed an introduction."""
+        """The bot is in the channel; whoever has just let it in is owed an introduction.
+
+        It counts as read up to then: what is said first may be said while the bot is away.
+        """
         return Statement(
             "UPDATE channels SET member = 1, inviter = CASE WHEN :user != '' THEN :user ELSE inviter END, "
             "greeting = CASE WHEN member = 0 THEN 'due' ELSE greeting END, "
             "greeting_due = CASE WHEN member = 0 THEN :at ELSE greeting_due END, "
-            "greeting_tries = CASE WHEN member = 0 THEN 0 ELSE greeting_tries END "
+            "greeting_tries = CASE WHEN member = 0 THEN 0 ELSE greeting_tries END, "
+            "watermark = CASE WHEN member = 0 THEN max(watermark, :ts) ELSE watermark END "
             "WHERE tenant = :tenant AND channel = :channel",
-            {"tenant": event.tenant, "channel": event.channel, "user": event.user, "at": stamp(event.at)},
+            {
+                "tenant": event.tenant,
+                "channel": event.channel,
+                "user": event.user,
+                "at": stamp(event.at),
+                "ts": event.ts,
+            },
         )
 
     @staticmethod
@@ -319,6 +352,17 @@ class Chats:
         return await self._database.fetch(
             f"SELECT * FROM oncalls WHERE {column} IS NOT NULL AND {column} <= :now "
             f"AND (lease_until IS NULL OR lease_until <= :now) ORDER BY {column}, id LIMIT :limit",
+            now=stamp(now),
+            limit=limit,
+        )
+
+    async def runs_in_turn(self, *, now: datetime, limit: int) -> list[Row]:
+        """Of every channel the on-call whose run is due longest; of them the oldest first."""
+        return await self._database.fetch(
+            "SELECT o.* FROM channels c JOIN oncalls o ON o.id = (SELECT id FROM oncalls "
+            "WHERE tenant = c.tenant AND channel = c.channel AND run_at IS NOT NULL AND run_at <= :now "
+            "AND (lease_until IS NULL OR lease_until <= :now) ORDER BY run_at, id LIMIT 1) "
+            "ORDER BY o.run_at, o.id LIMIT :limit",
             now=stamp(now),
             limit=limit,
         )

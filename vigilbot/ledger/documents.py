@@ -52,6 +52,7 @@ class DocumentRows:
             "added_at": stamp(at),
             "oncall": oncall,
             "message": message,
+            "ask_at": None if due or not message else stamp(at),
         }
         wanted = "documents.state NOT IN ('due', 'indexed') AND excluded.state = 'due'"
         changes = (
@@ -77,6 +78,9 @@ class DocumentRows:
 
     async def claim(self, *, now: datetime, until: datetime, read: bool, limit: int) -> list[Row]:
         """What is due to be fetched, or (``read``) to be indexed: nobody else gets it before ``until``."""
+        due = await self.next_due(read=read)
+        if due is None or due > now:  # asked after every piece of work, so it must cost no write
+            return []
         [rows] = await self._database.write(
             Statement(
                 "UPDATE documents SET due_at = :until, attempts = attempts + 1 WHERE id IN ("
@@ -116,6 +120,51 @@ class DocumentRows:
             "AND (:oncall = '' OR oncall = :oncall) ORDER BY added_at, id",
             tenant=tenant,
             oncall=oncall,
+        )
+
+    async def to_ask(self, *, now: datetime, limit: int) -> list[Row]:
+        """Links that analysts are to be asked about now, with their message's thread; the oldest first."""
+        return await self._database.fetch(
+            "SELECT d.*, m.thread FROM documents d JOIN messages m ON m.id = d.message "
+            "WHERE d.ask_at <= :now AND d.state = 'asked' AND m.deleted = 0 "
+            "ORDER BY d.ask_at, d.id LIMIT :limit",
+            now=stamp(now),
+            limit=limit,
+        )
+
+    @staticmethod
+    def ask_now(oncall: str, *, at: datetime) -> Statement:
+        """An analyst has come: what nobody could be asked about before is asked now."""
+        return Statement(
+            "UPDATE documents SET ask_at = :at WHERE ask_at > :at AND state = 'asked' AND oncall = :oncall",
+            {"oncall": oncall, "at": stamp(at)},
+        )
+
+    async def waking(self) -> list[Row]:
+        """Documents that taught something which has woken no question yet."""
+        return await self._database.fetch(
+            "SELECT id, tenant, wakes_since FROM documents WHERE wakes_since IS NOT NULL ORDER BY id LIMIT 50"
+        )
+
+    async def taught(self, document: str, *, since: str) -> list[str]:
+        """The document's parts in force that are new or changed since a time."""
+        rows = await self._database.fetch(
+            "SELECT k.entry FROM document_chunks c JOIN knowledge k ON k.entry = c.entry "
+            "WHERE c.document = :document AND k.valid_to IS NULL AND k.retracted = 0 "
+            "AND k.valid_from >= :since ORDER BY c.place",
+            document=document,
+            since=since,
+        )
+        return [row["entry"] for row in rows]
+
+    async def lost(self, *, tenant: str, since: datetime) -> list[Row]:
+        """Documents that answered once and have left since then, the last first."""
+        return await self._database.fetch(
+            "SELECT * FROM documents d WHERE tenant = :tenant AND state IN ('gone', 'refused') "
+            "AND fetched_at >= :since AND EXISTS (SELECT 1 FROM document_chunks c WHERE c.document = d.id) "
+            "ORDER BY fetched_at DESC, id LIMIT 20",
+            tenant=tenant,
+            since=stamp(since),
         )
 
     async def under(self, *, tenant: str, space: str, prefix: str) -> list[Row]:

@@ -9,7 +9,12 @@ WAITING = (
 """Events that are durable and not yet taken in."""
 
 COUNTS = (
-    "SELECT 'events' AS name, state AS label, count(*) AS n FROM inbox GROUP BY state UNION ALL "
+    "SELECT 'events' AS name, label, n FROM (WITH known AS (SELECT "
+    "(SELECT coalesce(max(id), 0) FROM inbox) AS received, "
+    "(SELECT count(*) FROM inbox WHERE state = 'new') AS fresh, "
+    "(SELECT count(*) FROM inbox WHERE state = 'dead') AS dead) "
+    "SELECT 'new' AS label, fresh AS n FROM known UNION ALL SELECT 'dead', dead FROM known "
+    "UNION ALL SELECT 'done', received - fresh - dead FROM known) UNION ALL "
     "SELECT 'oncalls', state, count(*) FROM oncalls GROUP BY state UNION ALL "
     "SELECT 'runs', result, count(*) FROM runs GROUP BY result UNION ALL "
     "SELECT 'deliveries', state, count(*) FROM deliveries GROUP BY state UNION ALL "
@@ -19,7 +24,8 @@ COUNTS = (
     "SELECT 'operations', operation, count(*) FROM knowledge GROUP BY operation UNION ALL "
     "SELECT 'requests', state, count(*) FROM requests GROUP BY state"
 )
-"""(name, label, n): everything that is counted by a kind."""
+"""(name, label, n): everything that is counted by a kind. Events that were forgotten are counted on: the
+newest stays, and ids are given out one after the other."""
 
 STAGES = (
     "WITH newest AS (SELECT trace FROM runs ORDER BY rowid DESC LIMIT 200) "
@@ -29,6 +35,7 @@ STAGES = (
 """(stage, ms) of the last 200 runs, ordered."""
 
 MODEL_CALLS = (
-    "SELECT model, error != '' AS failed, count(*) AS n, total(CASE WHEN cached THEN 0 ELSE cost END) AS paid "
+    "SELECT model, error != '' AS failed, count(*) AS n, "
+    "total(CASE WHEN cached THEN 0 ELSE cost END) AS paid "
     "FROM model_calls GROUP BY model, failed"
 )

@@ -121,11 +121,21 @@ class Runs:
             states=pack([state.value for state in states]),
         )
 
-    async def due_deliveries(self, *, now: datetime) -> list[Row]:
+    async def due_deliveries(self, *, now: datetime, oncall: str = "") -> list[Row]:
+        """The cards due, of one on-call or of all."""
         return await self._database.fetch(
-            "SELECT * FROM deliveries WHERE state = 'due' AND due_at <= :now ORDER BY due_at, key LIMIT 50",
+            "SELECT * FROM deliveries WHERE state = 'due' AND due_at <= :now "
+            "AND (:oncall = '' OR oncall = :oncall) ORDER BY due_at, key LIMIT 50",
             now=stamp(now),
+            oncall=oncall,
         )
+
+    async def due_delivery(self, key: str) -> Row | None:
+        """One card, if it is still to be sent."""
+        rows = await self._database.fetch(
+            "SELECT * FROM deliveries WHERE key = :key AND state = 'due'", key=key
+        )
+        return rows[0] if rows else None
 
     async def delivery(self, *, answer: str) -> Row | None:
         """The card of an answer: what everybody sees, else the draft for analysts."""

@@ -58,22 +58,22 @@ class Likeness:
         alike = self.of(cosine)
         if self.telling:
             return alike
-        words = min(1.0, _dice(_stems(asked), _stems(known)) / SHARED)
-        named, there = _codes(asked), _codes(known)
+        words = min(1.0, _dice(stems(asked), stems(known)) / SHARED)
+        named, there = codes(asked), codes(known)
         if named & there:
             return max(CODE, alike)
         halved = 0.5 if named else 1.0
         return halved * (min(alike, 1.0) + words) / 2
 
 
-def _codes(text: str) -> frozenset[str]:
+def codes(text: str) -> frozenset[str]:
     """Error codes, versions and the like: names with a digit and something else in them."""
     return frozenset(
         name.casefold() for name in identifiers(text) if any(c.isdigit() for c in name) and not name.isdigit()
     )
 
 
-def _stems(text: str) -> frozenset[str]:
+def stems(text: str) -> frozenset[str]:
     """The words that say something, long ones in pieces, so that endings do not separate them."""
     found: set[str] = set()
     for word in content_terms(text):

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vigilbot.domain import HEADINGS, ChannelHistory, Citation, Passage, PassageKind, Question, Trust
-from vigilbot.pipeline.likeness import Likeness, Scale
+from vigilbot.pipeline.likeness import CODE, Likeness, Scale
+from vigilbot.pipeline.parts import coverage, looked_up, windows
 from vigilbot.ports import Embedder, Vector
 from vigilbot.text import canonical_url
 from vigilbot.text.conflicts import conflict
@@ -34,6 +35,7 @@ CREDIT = 2.0  # on-calls' worth of trust an entry starts with: one disagreement 
 CONFLICT = 0.05  # weight of a vote whose question names another error code, version or model
 SAME_ANSWER = 0.9  # cosine above which two answers without links are held to be one, guard permitting
 ENERGIES = 30.0  # bounds of a vote's logarithm, whatever an embedder returns
+PARTS = 8  # of documents that are looked into window by window: embedding takes its time
 REMEMBERED = 8192  # answers whose vectors are kept
 
 
@@ -49,6 +51,7 @@ class Vote:
     energy: float  # logarithm of the vote before the weights
     weight: float
     conflict: str
+    cover: float | None  # of a document's part: the share of the question's words that it has
 
 
 class EvidenceReranker:
@@ -70,24 +73,46 @@ class EvidenceReranker:
         if not passages:
             return ()
         scale = await self._scale.likeness(question.text)
-        answers = await self._answers(question, passages)
-        cosines = answers[1:] @ answers[0]
-        keys = _resolutions(passages, answers[1:])
+        answers, cosines = await self._answers(question, passages)
+        keys = _resolutions(passages, answers)
         times, known = _past(passages, keys, history)
         elsewhere = FEW / (FEW + sum(known.times.values()))
+        spots = looked_up(question.text, passages)
         drafts = zip(passages, keys, times, cosines, strict=True)
         best = max(p.lexical for p in passages)
         votes = [
             _vote(
-                question.text, p, key, n, scale.of(float(cosine)), scale=scale, best=best, elsewhere=elsewhere
+                question.text,
+                p,
+                key,
+                n,
+                scale.of(cosine),
+                scale=scale,
+                best=best,
+                elsewhere=elsewhere,
+                spot=p.entry.id in spots,
             )
             for p, key, n, cosine in drafts
         ]
         return _ordered(votes, known)
 
-    async def _answers(self, question: Question, passages: Sequence[Passage]) -> Vector:
-        """Vectors of the question and of every answer, one a row; answers are embedded once."""
-        texts = [question.text, *(_answer_text(p) for p in passages)]
+    async def _answers(
+        self, question: Question, passages: Sequence[Passage]
+    ) -> tuple[Vector, Sequence[float]]:
+        """Vectors of the answers, one a row, and how near each comes to the question (cosine).
+
+        Of a document's part it is the nearest of its windows that counts.
+        """
+        pieces = _pieces(passages)
+        vectors = await self._embedded([question.text, *(text for several in pieces for text in several)])
+        near = vectors[1:] @ vectors[0]
+        ends = np.cumsum([len(several) for several in pieces])
+        starts = ends - [len(several) for several in pieces]
+        best = [start + int(np.argmax(near[start:end])) for start, end in zip(starts, ends, strict=True)]
+        return vectors[1:][best], [float(near[place]) for place in best]
+
+    async def _embedded(self, texts: Sequence[str]) -> Vector:
+        """One vector a row; texts are embedded once."""
         marks = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
         missing = {mark: text for mark, text in zip(marks, texts, strict=True) if mark not in self._vectors}
         if missing:
@@ -101,8 +126,15 @@ class EvidenceReranker:
         return found
 
 
-def _answer_text(passage: Passage) -> str:
-    return passage.entry.answer[:4000]
+def _pieces(passages: Sequence[Passage]) -> list[list[str]]:
+    """What of each passage is compared with the question; of remote documents' parts all at once."""
+    found: list[list[str]] = []
+    parts = 0
+    for passage in passages:
+        part = passage.entry.kind is PassageKind.CHUNK
+        parts += part
+        found.append(windows(passage.entry) if part and parts <= PARTS else [passage.entry.answer[:4000]])
+    return found
 
 
 def _resolutions(passages: Sequence[Passage], answers: Vector) -> list[tuple[str, ...]]:
@@ -160,8 +192,11 @@ def _vote(
     scale: Likeness,
     best: float,
     elsewhere: float,
+    spot: bool,
 ) -> Vote:
     alike = scale.between(passage.dense, asked, passage.entry.about)
+    if spot:
+        alike, answers = max(alike, CODE), max(answers, CODE)
     rare = max(0.0, passage.lexical) / best if best > 0 else 0.0
     clash = conflict(asked, passage.entry.about)
     weight = _weight(passage, times, elsewhere)
@@ -174,6 +209,7 @@ def _vote(
         energy=_energy(alike, answers, rare),
         weight=weight * CONFLICT if clash else weight,
         conflict=clash,
+        cover=coverage(asked, passage.entry) if passage.entry.kind is PassageKind.CHUNK else None,
     )
 
 
@@ -187,7 +223,8 @@ def _weight(passage: Passage, times: int, elsewhere: float) -> float:
     if passage.entry.kind is not PassageKind.QA:
         return DOCUMENT
     place = 1.0 if times else elsewhere
-    trust = 1.0 if passage.entry.trust is Trust.VERIFIED else 0.9
+    sure = passage.fresh or passage.entry.trust is not Trust.PROBATION
+    trust = 1.0 if sure else 0.9
     standing = (CREDIT + passage.support) / (CREDIT + passage.support + passage.against)
     return place * trust * standing * (1 + REPEATED * (max(1, times) - 1))
 
@@ -250,6 +287,7 @@ def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, .
                 "alike": vote.alike,
                 "answers": vote.answers,
                 "conflict": float(bool(vote.conflict)),
+                **({"cover": vote.cover} if vote.cover is not None else {}),
             },
         )
         for vote, key, score in shown

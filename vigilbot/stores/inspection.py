@@ -75,6 +75,14 @@ def read_vectors(path: Path, *, model: str) -> Sequence[tuple[str, str, str, byt
         ).fetchall()
 
 
+def copy_ledger(path: Path, target: Path) -> None:
+    """A copy of the ledger as it is now, whoever writes to it meanwhile. Raises BadLedger."""
+    with _reading(path) as (connection, _):
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(target)) as copy:
+            connection.backup(copy)
+
+
 def _schema(connection: sqlite3.Connection, path: Path) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
         raise BadLedger("is not a ledger of VigilBot", place=str(path), remedy="Name another with data.dir")

@@ -28,6 +28,7 @@ class Phrase(StrEnum):
     UNKNOWN = "unknown"  # nobody knows
     ASK_MORE = "ask_more"  # an analyst wants to know more before answering
     SUGGEST = "suggest"  # a suggestion in the form of a question is an answer
+    TEMPORARY = "temporary"  # holds only until something is mended
     PRIVATE = "private"  # one person's account, or leaving for a private channel
 
 

@@ -210,6 +210,9 @@ class _Broken:
             raise LedgerError("disk full, as the test asked")
         return await self._database.write(*statements)
 
+    async def scrub(self) -> None:
+        await self._database.scrub()
+
     async def close(self) -> None:
         await self._database.close()
 

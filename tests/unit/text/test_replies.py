@@ -212,7 +212,27 @@ def test_an_answer_is_rejected_without_a_name_only_right_behind_it() -> None:
     for said in ("that's not it", "That's wrong", "that doesn't apply to 8.0", "das stimmt nicht"):
         assert not replies.rejects_answer(said)
         assert replies.rejects_answer(said, directed=True)
-    for said in ("ok", "restart it", "the bot is great"):
+    for said in (
+        "Wrong. Use the second button.",
+        "incorrect",
+        "That was wrong",
+        "Das ist inzwischen veraltet",
+    ):
+        assert not replies.rejects_answer(said)
+        assert replies.rejects_answer(said, directed=True)
+    for said in (
+        "That answer is old, use --force",
+        "Careful: that is wrong since March",
+        "Correction: 90 days",
+    ):
+        assert replies.rejects_answer(said, directed=True)
+    for said in (
+        "ok",
+        "restart it",
+        "the bot is great",
+        "wrong cable, use the blue one",
+        "Not quite sure yet",
+    ):
         assert not replies.rejects_answer(said, directed=True)
 
 

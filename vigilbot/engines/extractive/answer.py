@@ -72,7 +72,7 @@ class Answerer:
         self, *, model: str, coefficients: Confidence | None = None, refuse: float | None = None
     ) -> None:
         known = coefficients or shipped()
-        self._votes, self._near = known.of(model), known.near
+        self._votes, self._near, self._document = known.of(model), known.near, known.document
         self._refuse = known.refuse if refuse is None else refuse
         self.post_threshold = known.post
 
@@ -82,9 +82,7 @@ class Answerer:
             return Answer(text="", passages=(), confidence=0.0, reason="nothing is known about this")
         first = passages[0]
         found = evidence(first)
-        confidence = self._votes.probability(features(found))
-        if len(tokens(question.text)) >= TELLING and "nearest" in found:
-            confidence = max(confidence, self._near.probability(found))
+        confidence = self._probability(question, first, found)
         if another := _another(question.text, first):
             found["clash"] = 1.0
             reason = f"the known case is about another {another}"
@@ -109,6 +107,19 @@ class Answerer:
             )
         text, passage = worded
         return Answer(text=text, passages=(passage,), confidence=confidence, features=found)
+
+    def _probability(self, question: Question, first: Passage, found: Mapping[str, float]) -> float:
+        if _unheard(first, found):
+            return self._document.probability(found)
+        confidence = self._votes.probability(features(found))
+        if len(tokens(question.text)) >= TELLING and "nearest" in found:
+            confidence = max(confidence, self._near.probability(found))
+        return confidence
+
+
+def _unheard(passage: Passage, found: Mapping[str, float]) -> bool:
+    """A document that nobody was helped with: nothing but the words speak for it."""
+    return passage.entry.kind is PassageKind.CHUNK and "cover" in found and not found.get("times")
 
 
 def _remote(passage: Passage, found: Mapping[str, float]) -> bool:

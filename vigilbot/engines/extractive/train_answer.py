@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vigilbot.engines.extractive.confidence import (
     ANY_MODEL,
+    DOCUMENT,
     FEATURES,
     Confidence,
     Logistic,
@@ -91,6 +92,7 @@ def train(
     return Confidence(
         models={space(model): fitted, ANY_MODEL: careful},
         near=NEAR,
+        document=DOCUMENT,
         refuse=refuse,
         post=post,
         provenance={
