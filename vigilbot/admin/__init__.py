@@ -99,7 +99,8 @@ class SupportGiven:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerGiven:
-    """An answer that leaned on an entry. ``delivery`` is "" when no card was due, ``outcome`` "" so far."""
+    """An answer that leaned on an entry. ``delivery`` is "" when no card was due, ``outcome`` "" so far;
+    ``accepted_by`` are names, or ids where nobody knows a name."""
 
     id: str
     at: datetime
@@ -112,6 +113,7 @@ class AnswerGiven:
     result: str
     delivery: str
     outcome: str
+    accepted_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +184,8 @@ async def show_entry(ledger: Ledger, entry_id: str) -> Life:
     answers = await ledger.fetch(
         "SELECT a.*, j.value AS revision_used, q.text AS question_text, coalesce(c.name, o.channel) "
         "AS channel_name, (SELECT d.state FROM deliveries d WHERE d.answer = a.id "
-        "ORDER BY d.due_at DESC LIMIT 1) AS delivery "
+        "ORDER BY d.due_at DESC LIMIT 1) AS delivery, "
+        "(SELECT max(d.accepted_by) FROM deliveries d WHERE d.answer = a.id) AS accepted_by "
         "FROM answers a JOIN json_each(a.leaned) j ON j.key = :entry "
         "JOIN questions q ON q.id = a.question JOIN oncalls o ON o.id = a.oncall "
         "LEFT JOIN channels c ON c.tenant = o.tenant AND c.channel = o.channel ORDER BY a.at, a.id",
@@ -192,7 +195,7 @@ async def show_entry(ledger: Ledger, entry_id: str) -> Life:
         now=_listed(rows[0]),
         revisions=tuple(_revision(row) for row in await ledger.entries.revisions(entry_id)),
         supports=tuple(_support(row, names.get((row["tenant"], row["channel"]), "")) for row in supports),
-        answers=tuple(_answer(row) for row in answers),
+        answers=tuple([_answer(row, await _people(ledger, row)) for row in answers]),
     )
 
 
@@ -289,7 +292,12 @@ def _support(row: Row, channel_name: str) -> SupportGiven:
     )
 
 
-def _answer(row: Row) -> AnswerGiven:
+async def _people(ledger: Ledger, row: Row) -> tuple[str, ...]:
+    users = [user for user in (row["accepted_by"] or "").split(",") if user]
+    return tuple([await ledger.chats.name_of(row["tenant"], user) or user for user in users])
+
+
+def _answer(row: Row, accepted_by: tuple[str, ...]) -> AnswerGiven:
     return AnswerGiven(
         id=row["id"],
         at=moment(row["at"]),
@@ -302,4 +310,5 @@ def _answer(row: Row) -> AnswerGiven:
         result=row["result"],
         delivery=row["delivery"] or "",
         outcome=row["outcome"] or "",
+        accepted_by=accepted_by,
     )

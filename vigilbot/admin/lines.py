@@ -11,7 +11,7 @@
     channel       id of the channel it was learned in, "" for none
     precondition  when the answer holds, "" for always
     citations     [{"url": http(s) or "", "title": text}]
-    trust         probation | verified
+    trust         probation | confirmed | verified
     expires_at    time with offset, or null
     support       [{"oncall", "kind", "channel", "customer", "question", "at"}]
     provenance    {"learned_from", "message_ids", "operation", "actor", "reason", "valid_from"}

@@ -65,6 +65,7 @@ async def _tables(exports: list[Path], labelled: list[Path]) -> str:
 
 
 async def _replayed(export: Path, start: str) -> dict[str, Any]:
+    from vigilbot.app import open_embedder
     from vigilbot.cli.progress import TerminalProgress
     from vigilbot.domain import Gate
     from vigilbot.evals.gold import match_gold, read_gold
@@ -72,6 +73,7 @@ async def _replayed(export: Path, start: str) -> dict[str, Any]:
     from vigilbot.platforms.replay import read_export
     from vigilbot.replay import replay
 
+    settings = settings_of(None, None)
     read = read_export(export)
     known = export.with_suffix(".gold.jsonl")
     gold = match_gold(read_gold(known), read) if known.is_file() else None
@@ -79,12 +81,13 @@ async def _replayed(export: Path, start: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="vigilbot-bench-") as folder:
         done = await replay(
             read,
-            settings=settings_of(None, None),
+            settings=settings,
             folder=Path(folder),
             progress=TerminalProgress(),
             start=Gate(start),
             latency=timedelta(seconds=5),
             resolutions=resolutions,
+            embedder=await open_embedder(settings),
         )
     return dict(replay_report(done.records, gold=gold).figures)
 

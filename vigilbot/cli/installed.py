@@ -80,6 +80,16 @@ async def bot_of(settings: Settings, *, clock: Clock) -> AsyncIterator[Parts]:
         yield parts
 
 
+@asynccontextmanager
+async def copied_bot(
+    settings: Settings, ledger: Ledger, *, folder: Path, clock: Clock
+) -> AsyncIterator[Parts]:
+    """The same bot on a ledger of its own in ``folder``, which is closed with it."""
+    exact = replace(settings, retrieval=replace(settings.retrieval, index="exact"))
+    async with assembled(exact, platform=Nobody(), clock=clock, folder=folder, ledger=ledger) as parts:
+        yield parts
+
+
 async def knowledge_of(settings: Settings, ledger: Ledger, *, clock: Clock) -> tuple[Knowledge, Embedder]:
     """Knowledge that can be changed; its index is empty and follows the ledger at the bot's next start."""
     embedder = await open_embedder(settings)

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from vigilbot.cli.kb_documents import add, documents
+from vigilbot.cli.kb_mending import as_of, corrections, gaps, impact, undo
+from vigilbot.cli.kb_report import report
+from vigilbot.cli.kb_trust import contradictions, flagged, share, verify
 from vigilbot.cli.options import A_PATH, installation, settings_of
 from vigilbot.domain import PassageKind, Trust
 
@@ -29,6 +32,8 @@ def kb() -> None:
 
 kb.add_command(add)
 kb.add_command(documents)
+for _more in (undo, as_of, impact, corrections, gaps, report, verify, share, contradictions, flagged):
+    kb.add_command(_more)
 
 
 def _as_json(command: C) -> C:
@@ -181,30 +186,6 @@ def retract(entry: str, reason: str, actor: str | None, config: Path | None, dat
     click.echo(f"Retracted {entry}. `vigilbot kb undo {entry}` brings it back.")
 
 
-@kb.command(short_help="Take back the last operation on ENTRY.")
-@click.argument("entry")
-@_actor
-@installation
-def undo(entry: str, actor: str | None, config: Path | None, data: Path | None) -> None:
-    """Take back the last operation on ENTRY; a second undo does it again."""
-    from vigilbot import admin
-    from vigilbot.cli.installed import knowledge_of, ledger_of, login, restore_vectors
-    from vigilbot.providers.clock import SystemClock
-
-    settings = settings_of(config, data)
-
-    async def act() -> str:
-        clock = SystemClock()
-        async with ledger_of(settings) as ledger:
-            await admin.show_entry(ledger, entry)  # says so before a model is loaded
-            knowledge, embedder = await knowledge_of(settings, ledger, clock=clock)
-            taken_back = await admin.undo(knowledge, ledger, entry, actor=actor or login(), at=clock.now())
-            await restore_vectors(ledger, embedder)
-            return taken_back
-
-    click.echo(f"Took back: {_run(act())} of {entry}. `vigilbot kb show {entry}` tells its life.")
-
-
 @kb.command(short_help="Embed what lacks a vector, rebuild the index.")
 @click.option(
     "--all", "everything", is_flag=True, help="Every vector and lexical row, not only the missing ones."
@@ -306,7 +287,7 @@ def import_(
     channel       id of the channel it was learned in, "" for none
     precondition  when the answer holds, "" for always
     citations     [{"url": http(s) or "", "title": text}]
-    trust         probation | verified
+    trust         probation | confirmed | verified
     expires_at    time with offset, or null
     support       [{"oncall", "kind", "channel", "customer", "question", "at"}]
     provenance    {"learned_from", "message_ids", "operation", "actor", "reason", "valid_from"}

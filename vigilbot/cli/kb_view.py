@@ -111,6 +111,7 @@ def life_json(life: Life) -> dict[str, Any]:
                 "result": each.result,
                 "delivery": each.delivery,
                 "outcome": each.outcome,
+                "accepted_by": list(each.accepted_by),
             }
             for each in life.answers
         ],
@@ -287,6 +288,8 @@ def _answer_lines(answers: Iterable[AnswerGiven]) -> list[RenderableType]:
     for each in answers:
         card = f"card {each.delivery}" if each.delivery else "no card"
         became = f"{each.result}, {card}, outcome {each.outcome or 'none yet'}"
+        if each.accepted_by:
+            became += f", accepted by {', '.join(each.accepted_by)}"
         used = f"revision {each.revision}, confidence {each.confidence:.2f}"
         lines.append(_head(f"{_minute(each.at)}, {each.channel_name}: {became}", used))
         lines.append(_detail(each.question))

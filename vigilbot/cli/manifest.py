@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 EVENTS = "/slack/events"
@@ -26,6 +28,11 @@ def manifest(url: str, private: bool, direct: bool, files: bool, command: str) -
 
     if url and not url.startswith("https://"):
         raise BadInput(f"--http {url}: is not an https address", remedy="Slack calls nothing else")
+    if not re.fullmatch(r"/[^\s/A-Z]{1,31}", command):
+        raise BadInput(
+            f"--command {command}: Slack's commands begin with / and have no spaces or capitals",
+            remedy="For instance /vigil",
+        )
     click.echo(
         printed(
             mode="http" if url else "socket",

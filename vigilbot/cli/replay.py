@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,7 @@ from vigilbot.errors import BadInput
 
 if TYPE_CHECKING:
     from vigilbot.cli.progress import TerminalProgress
+    from vigilbot.evals.gold import Gold, Labels
     from vigilbot.evals.replay_report import ReplayReport
     from vigilbot.platforms.replay import Export
     from vigilbot.settings import Settings
@@ -73,6 +75,18 @@ _DAYS = 90
     show_default=True,
     help="Virtual seconds one run takes, up to a day.",
 )
+@click.option(
+    "--ablation",
+    is_flag=True,
+    help="Live through it twice more, without review and without learning, and compare.",
+)
+@click.option(
+    "--warm-up",
+    type=click.FloatRange(0.0, 0.95),
+    default=0.5,
+    show_default=True,
+    help="With --ablation: the first share of the messages, in which every variant learns.",
+)
 @click.option("--keep", type=A_PATH, help="New folder for the ledger: start the bot with it, already warm.")
 @click.option("--json", "json_file", type=A_PATH, help="Also write the figures to this file.")
 @click.option("--html", "html_file", type=A_PATH, help="Also write the report to this file, as one page.")
@@ -89,6 +103,8 @@ def replay(
     channels: tuple[str, ...],
     limit: int | None,
     latency: float,
+    ablation: bool,
+    warm_up: float,
     keep: Path | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -102,40 +118,71 @@ def replay(
     """
     from rich.console import Console
 
+    from vigilbot.app import open_embedder
     from vigilbot.cli.progress import TerminalProgress
     from vigilbot.domain import Gate
-    from vigilbot.evals.gold import match_gold, match_labels, read_gold, read_labels
-    from vigilbot.evals.replay_report import replay_report
     from vigilbot.evals.replay_terminal import print_report
-    from vigilbot.replay import replay as live
 
     settings = settings_of(config, None, **({"engine.kind": engine} if engine else {}))
     for file in (json_file, html_file, cache):
         writable(file)
     progress = TerminalProgress()
     read = _read(source, settings, progress, days=days, shared=shared_app, channels=channels, limit=limit)
-    known_gold = match_gold(read_gold(gold), read) if gold else None
-    known_labels = match_labels(read_labels(labels), read) if labels else None
-    cases = known_gold.by_thread() if known_gold else {}
+    known_gold, known_labels = _truth(read, gold, labels)
     with _folder(keep) as folder:
-        done = asyncio.run(
-            live(
-                read,
-                settings=settings,
-                folder=folder,
-                progress=progress,
-                start=Gate(start) if start else None,
-                latency=timedelta(seconds=latency),
-                resolutions={where: case.resolution_at for where, case in cases.items()},
-                cache=cache,
-            )
+        lived = partial(
+            _lived,
+            read,
+            gold=known_gold,
+            labels=known_labels,
+            settings=settings,
+            progress=progress,
+            start=Gate(start) if start else None,
+            latency=timedelta(seconds=latency),
+            cache=cache,
+            embedder=asyncio.run(open_embedder(settings)),
         )
-    records = replace(done.records, warnings=(*done.records.warnings, *done.remarks))
-    report = replay_report(records, gold=known_gold, labels=known_labels)
+        report = lived(folder=folder)
+    if ablation:
+        report = _ablated(read, report, warm_up, lived)
     print_report(report, Console())
     _write(report, json_file=json_file, html_file=html_file)
     if keep is not None:
         click.echo(f"Ledger: {keep} (start the bot with data.dir: {keep})")
+
+
+def _truth(read: Export, gold: Path | None, labels: Path | None) -> tuple[Gold | None, Labels | None]:
+    from vigilbot.evals.gold import match_gold, match_labels, read_gold, read_labels
+
+    known = match_gold(read_gold(gold), read) if gold else None
+    return known, match_labels(read_labels(labels), read) if labels else None
+
+
+def _lived(read: Export, *, gold: Gold | None, labels: Labels | None, **how: Any) -> ReplayReport:
+    """The report of one life; ``how`` goes to ``vigilbot.replay.replay``."""
+    from vigilbot.evals.replay_report import replay_report
+    from vigilbot.replay import replay as live
+
+    cases = gold.by_thread() if gold else {}
+    resolutions = {where: case.resolution_at for where, case in cases.items()}
+    done = asyncio.run(live(read, resolutions=resolutions, **how))
+    records = replace(done.records, warnings=(*done.records.warnings, *done.remarks))
+    return replay_report(records, gold=gold, labels=labels)
+
+
+def _ablated(
+    read: Export, full: ReplayReport, share: float, lived: Callable[..., ReplayReport]
+) -> ReplayReport:
+    """The report with an ablation's figures. Each variant begins with an empty ledger of its own."""
+    from vigilbot.evals.ablation import FULL, VARIANTS, ablation, warm_up_end
+
+    until = warm_up_end(read.events, share)
+    reports = {FULL: full}
+    for variant in VARIANTS:
+        if variant not in reports:
+            with _folder(None) as folder:
+                reports[variant] = lived(folder=folder, variant=variant, warm_up=until)
+    return replace(full, figures={**full.figures, "ablation": ablation(reports, warm_up=until)})
 
 
 def _read(

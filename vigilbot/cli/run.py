@@ -33,7 +33,7 @@ def run(config: Path | None, data: Path | None) -> None:
 
     async def serving(stop: asyncio.Event) -> None:
         from vigilbot.providers.clock import SystemClock
-        from vigilbot.serve import Service
+        from vigilbot.serve import Service, keep_what_is_loaded
         from vigilbot.serve.slack import slack_chat, slack_pictures
 
         clock = SystemClock()
@@ -43,6 +43,7 @@ def run(config: Path | None, data: Path | None) -> None:
                 chat=slack_chat(settings, secrets, clock=clock),
                 clock=clock,
                 pictures=files.picture,
+                loaded=keep_what_is_loaded,
             )
             await service.run(stop, listening=lambda at: click.echo(f"Health and metrics: {at}", err=True))
 

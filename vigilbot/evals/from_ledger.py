@@ -137,6 +137,7 @@ async def questions(ledger: Ledger) -> tuple[Asked, ...]:
             fate=_fate(said[row["id"]]),
             settled=row["state"] == QuestionState.RESOLVED,
             group=group,
+            id=row["id"],
         )
         for row, group in zip(rows, groups, strict=True)
     )
@@ -206,6 +207,7 @@ def _card(row: Row, messages: Sequence[Message], text: str, similarity: float | 
         human_text=text,
         agrees=agrees,
         similarity=similarity,
+        question_id=row["question"],
         outcomes=(outcome,) if outcome else (),
     )
 

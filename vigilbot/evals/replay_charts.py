@@ -106,8 +106,11 @@ def curve_chart(curve: Sequence[OperatingPoint], marks: Sequence[Mark], *, answe
     return _chart("curve", draw, alt=alt, height=330, narrow_height=270)
 
 
-def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str) -> Chart:
-    """How many cards came how long before the human, by class of duration."""
+def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str, name: str = "lead") -> Chart:
+    """How many there are of each class, such as cards by how long before the human they came.
+
+    ``name`` is unique on its page.
+    """
 
     def draw(figure: Figure, narrow: bool) -> None:
         axes = _axes(figure, bottom=40 if narrow else 28, left=4, top=26)
@@ -119,7 +122,7 @@ def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str) -> Chart:
         axes.set_xticks(at, [_stacked(label) if narrow else label for label, _ in bars])
         axes.set(yticks=[], ylim=(0, highest * 1.02))
 
-    return _chart("lead", draw, alt=alt, height=240, narrow_height=210)
+    return _chart(name, draw, alt=alt, height=240, narrow_height=210)
 
 
 def growth_chart(
@@ -158,6 +161,27 @@ def growth_chart(
         lower.xaxis.set_major_formatter(written)
 
     return _chart("growth", draw, alt=alt, height=400, narrow_height=340)
+
+
+def ablation_chart(
+    questions: Sequence[int], lines: Sequence[tuple[Sequence[float], Ink]], *, warm_up: int, alt: str
+) -> Chart:
+    """After so many questions, the share of them that got a correct card, a line a variant."""
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = _axes(figure, bottom=44, left=44)
+        axes.axvline(warm_up, color=Ink.MUTED, linewidth=0.8, linestyle=":")
+        for number, (shares, ink) in enumerate(lines):  # broken where it lies upon the first
+            style = (0, (5, 3)) if number else "-"
+            axes.plot(questions, shares, color=ink, linewidth=1.8, linestyle=style)
+        axes.set(xlim=(0, max(questions, default=1)), ylim=(0, None))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, integer=True))
+        axes.set_xlabel("questions so far", loc="right")
+        _caption(axes, "with a correct card")
+        axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
+
+    return _chart("ablation", draw, alt=alt, height=300, narrow_height=250)
 
 
 def outcome_chart(bars: Sequence[Bar], *, alt: str) -> Chart:

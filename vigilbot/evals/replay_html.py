@@ -14,12 +14,15 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vigilbot.evals import replay_findings as findings
+from vigilbot.evals.ablation import FULL, NO_LEARNING, NO_REVIEW, VARIANTS
+from vigilbot.evals.ablation_show import HEADINGS, NAMES, NOTE, ablation_lines, ablation_rows
 from vigilbot.evals.metrics import percentile, wilson
 from vigilbot.evals.replay_charts import (
     Bar,
     Chart,
     Ink,
     Mark,
+    ablation_chart,
     curve_chart,
     growth_chart,
     lead_chart,
@@ -46,6 +49,7 @@ FATES: Final = (
     ("held", Ink.HELD, "had an answer, not sure enough"),
     ("abstained", Ink.ABSTAINED, "knew nothing that fits"),
 )
+_LINES: Final = {FULL: Ink.RIGHT, NO_REVIEW: Ink.BEATEN, NO_LEARNING: Ink.WRONG}
 _AIMS: Final = (("o", "●"), ("D", "◆"))  # one for each of TARGETS
 
 
@@ -105,10 +109,35 @@ def _view(report: ReplayReport) -> dict[str, Any]:
             for name, chart in _charts(report, channels).items()
         },
         "leads": findings.lead_classes(cards),
+        "ablation": _ablation(report.figures["ablation"]),
         "call_ms": _call_ms(records),
         "remarks": remarks(report),
         "terms": terms(report.figures),
     }
+
+
+def _ablation(figures: Any) -> dict[str, Any] | None:
+    if not figures:
+        return None
+    return {
+        "said": ablation_lines(figures),
+        "headings": HEADINGS,
+        "note": NOTE,
+        "rows": ablation_rows(figures),
+        "meant": [(NAMES[name], VARIANTS[name]) for name in figures["variants"]],
+        "key": [(ink.name.lower(), NAMES[name]) for name, ink in _LINES.items()],
+    }
+
+
+def _ablation_chart(figures: Any) -> Chart:
+    curve = figures["curve"]
+    said = "; ".join(f"{NAMES[name]} {curve[name][-1]:.1%}" for name in _LINES)
+    return ablation_chart(
+        curve["questions"],
+        [(curve[name], ink) for name, ink in _LINES.items()],
+        warm_up=max(curve["questions"]) - figures["questions"],
+        alt=f"Line chart over time of the share of questions with a correct card. At the end: {said}.",
+    )
 
 
 def _call_ms(records: ReplayRecords) -> tuple[float, float] | None:
@@ -220,6 +249,8 @@ def _charts(report: ReplayReport, channels: Sequence[Channel]) -> dict[str, Char
         made["lead"] = lead_chart(
             leads, alt="Bar chart of cards by lead over the human: " + _listed(leads) + "."
         )
+    if report.figures["ablation"] and report.figures["ablation"]["curve"]["questions"]:
+        made["ablation"] = _ablation_chart(report.figures["ablation"])
     if report.records.growth or report.records.questions:
         days, in_force = findings.growth(report.records)
         made["growth"] = growth_chart(

@@ -41,7 +41,7 @@ class CardPosted:
     ``triggers`` are the ts of the customer messages it answers. ``human_at`` is when a human's
     message first addressed the question after the card, ``human_text`` what it said. ``agrees``
     says whether human and card say the same, ``similarity`` how near they are (cosine); None when
-    nobody can tell.
+    nobody can tell. ``question_id`` is the ledger's.
     """
 
     channel: str
@@ -58,6 +58,7 @@ class CardPosted:
     human_text: str = ""
     agrees: bool | None = None
     similarity: float | None = None
+    question_id: str = ""
     outcomes: tuple[Outcome, ...] = ()
 
 
@@ -98,6 +99,7 @@ class Asked:
     fate: Fate
     settled: bool
     group: int
+    id: str = ""  # the ledger's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -70,6 +70,7 @@ FIGURES: Final[Mapping[str, str]] = {
     "latency_ms": "wall-clock time of every stage",
     "seconds": "wall-clock time of the whole replay",
     "skipped": "records of the export that are no messages, by reason",
+    "ablation": "the same questions without review and without learning, null without --ablation",
 }
 
 
@@ -135,6 +136,7 @@ def replay_report(
         },
         "seconds": round(records.seconds, 2),
         "skipped": dict(records.skipped),
+        "ablation": None,
     }
     rows = _decisions(gold, _ranked(records, gold, Point.BEFORE_RESOLUTION)) if gold else []
     curve = hindsight_curve(rows, total=len(gold.cases)) if gold else []

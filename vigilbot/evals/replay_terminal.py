@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from vigilbot.evals.ablation_show import ablation_part
 from vigilbot.evals.metrics import OperatingPoint, wilson
 from vigilbot.evals.replay_report import JudgedCard, ReplayReport
 from vigilbot.text import shorten
@@ -53,6 +54,8 @@ def print_report(report: ReplayReport, console: Console) -> None:
         parts.append(_curve(report.curve))
     if figures["labels"]:
         parts.append(_labels(figures["labels"]))
+    if figures["ablation"]:
+        parts.append(ablation_part(figures["ablation"]))
     parts += [_worst(report.cards), _timing(figures)]
     if lines := remarks(report):
         parts.append(Text("\n".join(lines), style="yellow"))

@@ -243,3 +243,55 @@ def test_every_field_of_the_format_is_explained() -> None:
     shown = CliRunner().invoke(root, ["kb", "import", "--help"]).stdout
     for name in Line.model_fields:
         assert f"\n  {name} " in shown
+
+
+# -- taking back, looking back, erasing
+
+
+def test_everything_by_one_actor_is_listed_before_it_is_taken_back(full: Installation) -> None:
+    full("kb", "retract", "K1", "--reason", "wrong", "--actor", "mallory")
+    full("kb", "retract", "K2", "--reason", "wrong", "--actor", "mallory")
+    before = full.ledger()
+    asked = full("kb", "undo", "--by", "mallory", "--since", "1h", exit_code=1)
+    assert "2 to take back" in asked.stdout
+    assert "K1 retract" in asked.stdout
+    assert full.ledger() == before
+    assert "Took back 2" in full("kb", "undo", "--by", "mallory", "--since", "1h", "--yes").stdout
+    assert full.json("kb", "list")["total"] == 3
+    assert "0 to take back" in full("kb", "undo", "--by", "mallory", "--since", "1h", "--yes").stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), ("K1", "--by", "x", "--since", "1h"), ("--by", "x"), ("K1", "--since", "1h")],
+)
+def test_undo_says_what_it_wants(full: Installation, args: tuple[str, ...]) -> None:
+    assert "See --help" in str(full("kb", "undo", *args, exit_code=2).output)
+
+
+def test_as_of_answers_with_what_was_known_then(full: Installation) -> None:
+    full("kb", "retract", "K1", "--reason", "wrong")
+    assert full.json("kb", "as-of", "2020-01-01")["entries"] == []
+    known = full.json("kb", "as-of", "2999-01-01")
+    assert [entry["entry"] for entry in known["entries"]] == ["K2", "K3"]
+    question = "How do I reset the password of another user?"
+    then = full.json("kb", "as-of", "2020-01-01", "--question", question)
+    assert then["passages"] == []
+
+
+def test_impact_and_corrections_of_an_entry_that_answered_nothing(full: Installation) -> None:
+    found = full.json("kb", "impact", "K1")
+    assert (found["cards"], found["answers"]) == (0, [])
+    full("kb", "retract", "K1", "--reason", "wrong")
+    assert "0 corrections owed" in full("kb", "corrections").stdout
+    assert "no such entry" in full("kb", "impact", "K9", exit_code=2).output
+
+
+def test_gaps_of_a_ledger_without_questions(full: Installation) -> None:
+    assert full.json("kb", "gaps") == {"total": 0, "gaps": []}
+
+
+def test_erasing_somebody_unknown_is_refused(full: Installation) -> None:
+    before = full.ledger()
+    assert "nothing is known" in full("erase", "--person", "U404", "--yes", exit_code=2).output
+    assert full.ledger() == before

@@ -109,6 +109,13 @@ def test_the_manifest_is_yaml_and_asks_for_no_more_than_wanted() -> None:
     assert more["features"]["slash_commands"][0]["command"] == "/helper"
 
 
+@pytest.mark.parametrize("command", ["vigil", "/Vigil", "/vigil bot", "/"])
+def test_a_manifest_that_the_platform_would_refuse_is_not_printed(command: str) -> None:
+    refused = called("manifest", "--command", command)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "begin with /" in refused.stderr
+
+
 def test_the_manifest_for_http_names_the_address() -> None:
     told = yaml.safe_load(called("manifest", "--http", "https://bot.example.com").stdout)
     assert told["settings"]["event_subscriptions"]["request_url"] == "https://bot.example.com/slack/events"

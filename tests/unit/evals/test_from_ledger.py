@@ -163,6 +163,7 @@ async def test_questions_with_their_place_state_and_group(ledger: Ledger) -> Non
         fate=Fate.HELD,
         settled=True,
         group=0,
+        id="Q1",
     )
 
 
