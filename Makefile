@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets: each line is the text behind ## of one rule.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench train docs lock clean
+.PHONY: help install demo test e2e check format bench train docs lock clean
 
 # The first Python between 3.11 and 3.14 that runs here; name another with `make install PYTHON=...`.
 SUITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null
@@ -43,6 +43,9 @@ demo: install ## try the bot in a browser, until Ctrl-C; ARGS=--headless tells t
 
 test: install ## run all tests
 	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+e2e: install ## try the demo's page in a real browser (Chromium); E2E_SHOTS=folder keeps pictures
+	@$(PY) -m pytest tests/e2e -m e2e
 
 check: install ## format, lint, types, then all tests (architecture and documents included)
 	@$(PY) -m ruff format --check .

@@ -5,9 +5,10 @@ import { Composer } from "./composer.js";
 import { say, Windows } from "./dialogs.js";
 import { el, hash, icon, keyed, replace } from "./dom.js";
 import { stored, typed } from "./mrkdwn.js";
+import { People, walk } from "./people.js";
 import { Side } from "./side.js";
 import { Story } from "./story.js";
-import { avatar, draw } from "./stream.js";
+import { draw } from "./stream.js";
 import { themed } from "./theme.js";
 
 const $ = (id) => document.getElementById(id);
@@ -18,7 +19,7 @@ const kept = {
 };
 const address = new URLSearchParams(location.search);
 const view = { user: address.get("user") || kept.get("user", ""), channel: address.get("channel") || kept.get("channel", ""),
-  thread: address.get("thread") || "", limit: 150, wire: false, number: 0 };
+  thread: address.get("thread") || (address.has("channel") ? "" : kept.get("thread", "")), limit: 150, wire: false, number: 0 };
 
 let now = null; // the snapshot
 let jump = true; // the next drawing goes to the newest message
@@ -88,6 +89,7 @@ function look(changes) {
   Object.assign(view, changes);
   kept.set("user", view.user);
   kept.set("channel", view.channel);
+  kept.set("thread", view.thread);
   view.number += 1;
   if (live?.readyState === WebSocket.OPEN) live.send(JSON.stringify(view));
 }
@@ -148,7 +150,7 @@ function become(user) {
 
 function render() {
   if (!now) return;
-  drawPeople();
+  people.draw(now.users, view.user);
   drawChannels();
   drawStream();
   drawThread();
@@ -157,37 +159,6 @@ function render() {
   windows.show(now.views, ctx);
   side.wire(now.wire || []);
   side.state(now);
-}
-
-function option(user) {
-  return el("option", { value: user.id }, user.title ? `${user.name} · ${user.title}` : user.name);
-}
-
-function drawPeople() {
-  const able = now.users.filter((u) => !u.bot);
-  const print = hash([able, view.user]);
-  if ($("people").dataset.print === print) return;
-  $("people").dataset.print = print;
-  document.body.classList.toggle("crowd", able.length > 5);
-  const focused = $("people").contains(document.activeElement);
-  replace($("people"), able.slice(0, 5).map((u) => el("button", { class: "person", type: "button", role: "radio",
-    "aria-checked": String(u.id === view.user), tabindex: u.id === view.user ? "0" : "-1",
-    on: { click: () => become(u.id), keydown: (event) => walk(event, "ArrowLeft", "ArrowRight") } }, avatar(u.name, u.id, false),
-  el("span", { class: "personwords" }, el("strong", {}, u.name), el("small", { class: u.external ? "outside" : "" }, u.title || (u.external ? "other company" : "member"))))));
-  replace($("peoplelist"), able.map(option));
-  $("peoplelist").value = view.user;
-  if (focused) $("people").querySelector("[aria-checked=true]")?.focus();
-}
-
-/** Arrow keys move along the element's brothers and choose. */
-function walk(event, back, forth) {
-  const step = { [back]: -1, [forth]: 1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const all = [...event.currentTarget.parentNode.querySelectorAll(`.${event.currentTarget.classList[0]}`)];
-  const next = all[(all.indexOf(event.currentTarget) + step + all.length) % all.length];
-  next.focus();
-  next.click();
 }
 
 function unread(c) {
@@ -245,7 +216,7 @@ function drawStream() {
   document.title = home ? `${now.app} home` : c ? `${c.name} · ${now.workspace}` : now.workspace;
   if (home) drawHome();
   else {
-    const list = [...now.messages, ...privately("")].sort(order);
+    const list = [...now.messages.map((m) => ({ ...m, aside: privately(m.ts).length })), ...privately("")].sort(order);
     const earlier = now.more ? { key: "more", hash: String(view.limit), build: () => el("button", { class: "button earlier", type: "button",
       on: { click: () => look({ limit: view.limit + 150 }) } }, "Earlier messages") } : null;
     draw($("list"), list, ctx, { jump, top: list.length ? earlier : { key: "none", hash: "", build: () => el("p", { class: "nothing" }, "Nobody has written here yet.") } });
@@ -372,6 +343,7 @@ async function write(text, thread) {
 
 const streamComposer = new Composer({ label: "Message", send: (text) => write(text, ""), people: () => (now ? ctx.people() : []), command: () => now?.command });
 const threadComposer = new Composer({ label: "Reply", send: (text) => write(text, view.thread), people: () => (now ? ctx.people() : []), command: () => "" });
+const people = new People(become);
 const windows = new Windows(act);
 const side = new Side({ box: $("side"), base: document.documentElement.dataset.side, act: (body) => act(body), wired: (on) => on !== view.wire && look({ wire: on }) });
 new Story($("story"), (playing) => { following = playing; });
@@ -388,7 +360,6 @@ $("sidetoggle").setAttribute("aria-label", "Behind the scenes");
 $("sidetoggle").title = "Behind the scenes";
 $("sidetoggle").addEventListener("click", () => sided(document.body.classList.contains("sideclosed")));
 sided(window.innerWidth >= 1180);
-$("peoplelist").addEventListener("change", (event) => become(event.target.value));
 document.addEventListener("click", followed);
 document.addEventListener("visibilitychange", () => document.hidden || render());
 document.addEventListener("keydown", (event) => {

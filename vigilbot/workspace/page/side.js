@@ -111,7 +111,7 @@ export class Side {
   drawRun() {
     const run = this.runs[this.at];
     const pane = this.pane("run");
-    if (!run) return replace(pane, el("p", { class: "nothing" }, "No run yet. When a customer writes, every step of the bot's thinking stands here."));
+    if (!run) return replace(pane, el("p", { class: "nothing" }, "No run yet. When somebody asks in a channel, every step of the bot's thinking stands here."));
     const turn = (by, name, label) => el("button", { class: "iconbutton", type: "button", "aria-label": label, title: label,
       disabled: !this.runs[this.at + by], on: { click: () => { this.at += by; this.drawRun(); } } }, icon(name));
     return replace(pane,
@@ -149,7 +149,7 @@ export class Side {
       "Nothing learned yet. What analysts resolve becomes entries here, and every change of them.") }]);
     const standing = [...this.lives.values()].filter((life) => !life.at(-1).retracted).length;
     rows.unshift({ key: "count", hash: String(standing), build: () => el("p", { class: "count quiet" },
-      standing === 1 ? "1 entry stands" : `${standing} entries stand`) });
+      standing === 1 ? "1 entry in force" : `${standing} entries in force`) });
     return keyed(pane, rows);
   }
 
@@ -229,10 +229,10 @@ function facts(lines) {
 }
 
 function decision(run) {
-  const scope = typeof run.within === "number" ? `${spoken(run.scope)} scope, ${number(run.within)} sure` : "";
+  const scope = typeof run.within === "number" ? `In scope ${number(run.within)}` : "";
   return el("div", { class: "decision" },
     el("div", {}, el("span", { class: "name" }, "Decision"), el("strong", {}, spoken(run.decision || run.result))),
-    run.reason ? el("p", {}, run.reason) : null,
+    run.reason ? el("div", {}, el("span", { class: "name" }, "Why"), el("span", { class: "why" }, run.reason)) : null,
     el("p", { class: "quiet" }, [scope, run.mode ? `mode ${run.mode}` : "", run.engine ? `engine ${run.engine}` : ""].filter(Boolean).join(" · ")));
 }
 
@@ -277,20 +277,35 @@ function versions(run) {
       { name: "run", value: run.id }, { name: "on-call", value: run.oncall || "–" }]));
 }
 
+const DONE = { learn: "learned", revise: "revised", verify: "verified", retract: "retracted", import: "imported", undo: "undone" };
+
+function done(revision) {
+  return spoken(revision.retracted ? "retracted" : DONE[revision.operation] || revision.operation || "saved");
+}
+
+/** What the pill beside it does not say. */
+function trust(revision) {
+  if (revision.trust === "probation") return "on probation";
+  return revision.operation === "verify" ? "" : revision.trust || "";
+}
+
 function entryCard(life, fresh) {
   const now = life.at(-1);
-  const word = now.retracted ? "retracted" : now.operation || (now.revision > 1 ? "revised" : "new");
   return el("article", { class: `entry${fresh ? " fresh" : ""}${now.retracted ? " retracted" : ""}` },
-    el("div", { class: "entrytop" }, el("span", { class: `pill ${now.retracted ? "bad" : fresh ? "good" : ""}` }, spoken(word)),
-      el("span", { class: now.trust === "verified" ? "trust good" : "trust" }, now.trust || ""), el("span", { class: "spring" }),
+    el("div", { class: "entrytop" }, el("span", { class: `pill ${now.retracted ? "bad" : fresh ? "good" : ""}` }, done(now)),
+      el("span", { class: now.trust === "verified" ? "trust good" : "trust" }, trust(now)), el("span", { class: "spring" }),
       el("small", { class: "quiet" }, `${clock(now.at)} · rev ${now.revision}`)),
-    el("h4", {}, now.question), now.precondition ? el("p", { class: "precondition" }, el("em", {}, "Only if "), now.precondition) : null,
+    el("h4", {}, now.question), now.precondition ? el("p", { class: "precondition" }, el("em", {}, "Depends on: "), now.precondition) : null,
     el("p", { class: "entryanswer" }, linked(now.answer || "")),
     el("p", { class: "quiet" }, [`${now.support ?? 0} on-call${now.support === 1 ? "" : "s"} for it`, now.channel ? `#${now.channel}` : "", now.entry].filter(Boolean).join(" · ")),
     el("details", {}, el("summary", {}, "Its life"), el("ol", { class: "life" }, life.map((r) => el("li", {},
-      el("strong", {}, `${r.revision}. ${spoken(r.retracted ? "retracted" : r.operation || "saved")}`),
+      el("strong", {}, `${r.revision}. ${done(r)}`),
       el("span", { class: "quiet" }, ` by ${r.actor || "?"}, ${clock(r.at)}`), r.reason ? el("p", {}, r.reason) : null,
-      r !== now ? el("p", { class: "was" }, r.answer) : null)))));
+      r !== now ? el("p", { class: "was" }, r.answer) : null))),
+    (now.answered || []).length ? el("p", { class: "quiet" }, "What it answered:") : null,
+    el("ul", { class: "life" }, (now.answered || []).map((a) => el("li", {}, a.question,
+      el("span", { class: "quiet" }, ` #${a.channel}, ${clock(a.at)}: ${[String(a.became).replaceAll("_", " "),
+        a.accepted ? `accepted by ${a.accepted}` : "", a.corrected ? "corrected since" : ""].filter(Boolean).join(", ")}`))))));
 }
 
 /** Plain text whose web addresses can be followed. */

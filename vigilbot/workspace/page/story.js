@@ -57,9 +57,9 @@ export class Story {
       on: { click: () => this.tell("step") } }, icon("step"), "Next step");
     const dots = el("span", { class: "steps", role: "img", "aria-label": `${done} of ${steps.length} steps` },
       steps.map((s) => el("span", { class: s.done ? "stepdot done" : s === next ? "stepdot next" : "stepdot", title: s.title })));
-    replace(this.box, el("div", { class: "storybuttons" }, main, step), dots,
+    replace(this.box, next ? el("div", { class: "storybuttons" }, main, step) : null, dots,
       el("p", { class: "storynext", "aria-live": "polite" }, next ? [el("span", { class: "quiet" }, this.playing ? "Now: " : "Next: "), next.title]
-        : el("span", { class: "quiet" }, "The story is told. Type whatever you like.")));
+        : [el("span", { class: "quiet" }, "The story is told. "), "Now you: ask as a customer, answer as an analyst, accept a card."]));
     this.box.hidden = false;
     if (focus) put(this.box).querySelector(`[data-focus="${focus}"]`)?.focus();
   }

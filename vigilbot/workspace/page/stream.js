@@ -31,14 +31,15 @@ function reactions(m, ctx) {
 }
 
 function replies(m, ctx) {
-  if (!m.reply_count) return null;
+  if (!m.reply_count && !m.aside) return null;
   const people = (m.reply_users || []).slice(0, 4).map((id) => {
     const user = ctx.user(id);
     return avatar(user?.name || id, id, user?.bot);
   });
   return el("button", { class: "replies", type: "button", data: { focus: "replies" }, on: { click: () => ctx.thread(m.ts) } },
     el("span", { class: "faces" }, people),
-    el("strong", {}, m.reply_count === 1 ? "1 reply" : `${m.reply_count} replies`),
+    m.reply_count ? el("strong", {}, m.reply_count === 1 ? "1 reply" : `${m.reply_count} replies`) : null,
+    m.aside ? el("span", { class: "aside" }, icon("eye"), `${m.aside} only for you`) : null,
     m.latest_reply ? el("span", { class: "quiet" }, `last ${clock(m.latest_reply)}`) : null);
 }
 
