@@ -23,10 +23,10 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
     2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
     3: ("knowledge", "commands", "oncalls", "holds"),
     4: ("pipeline", "engines", "learning", "autonomy"),
-    5: ("bot", "intake", "record", "clicks", "showing", "delivery"),
+    5: ("bot", "intake", "record", "clicks", "showing", "delivery", "turns"),
     6: ("evals",),
     8: ("admin", "doctor", "interactions", "server"),
-    9: ("app", "engine", "reading", "replay", "serve", "demo", "testing"),
+    9: ("app", "checking", "engine", "knowing", "reading", "replay", "serve", "demo", "testing"),
     10: ("cli", "__main__"),
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from vigilbot.domain import DeliveryState, Outcome, Result
-from vigilbot.evals import identify, learning, replay_report
+from vigilbot.evals import ablation, check, identify, learning, replay_report
 from vigilbot.prompts import load_prompts
 from vigilbot.settings.documents import with_table, yaml_file
 
@@ -176,5 +176,5 @@ def test_a_private_place_is_found(text: str) -> None:
 
 
 def test_every_figure_of_the_json_is_explained() -> None:
-    named = [*replay_report.FIGURES, *identify.FIGURES, *learning.FIGURES]
+    named = [*replay_report.FIGURES, *ablation.FIGURES, *check.FIGURES, *identify.FIGURES, *learning.FIGURES]
     assert missing(named, text_of(ROOT / "README.md")) == []

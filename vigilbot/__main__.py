@@ -47,9 +47,13 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
         ),
         "run": LazyCommand("vigilbot.cli.run:run", "Run the bot in Slack."),
         "kb": LazyCommand("vigilbot.cli.kb:kb", "See and mend what the bot knows."),
+        "erase": LazyCommand("vigilbot.cli.erase:erase", "Blank what a person wrote, for good."),
         "status": LazyCommand("vigilbot.cli.status:status", "What the bot is doing; does its model answer?"),
         "doctor": LazyCommand(
             "vigilbot.cli.doctor:doctor", "Check all that the bot needs, say how to mend it."
+        ),
+        "check": LazyCommand(
+            "vigilbot.cli.check:check", "Re-run judged answers before a change of model or settings."
         ),
         "eval": LazyCommand(
             "vigilbot.cli.evaluate:evaluate", "Score one judgement on labelled conversations."

@@ -6,7 +6,7 @@ Only this module reads Settings; everything else gets plain values.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,15 +15,19 @@ from pathlib import Path
 from vigilbot.autonomy.gate import Gate
 from vigilbot.bot import Bot, BotRules
 from vigilbot.delivery import Delivery
-from vigilbot.domain import Event
 from vigilbot.domain import Gate as Start
 from vigilbot.engine import engine_of as engine_of
 from vigilbot.engine import open_engine as open_engine
 from vigilbot.engine import theta_of as theta_of
 from vigilbot.holds import Holds
+from vigilbot.knowing import common_of, space_of
+from vigilbot.knowing import knowledge_of as knowledge_of
+from vigilbot.knowing import spaces_of as spaces_of
 from vigilbot.knowledge import Knowledge
+from vigilbot.knowledge.spaces import PUBLIC as PUBLIC
 from vigilbot.learning.agreement import Comparison
 from vigilbot.learning.answered import Answered
+from vigilbot.learning.documents import Documents
 from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.reviewer import Reviewer
@@ -36,7 +40,7 @@ from vigilbot.pipeline.dedup import Dedup
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.pipeline.retrieve import Retriever
-from vigilbot.ports import Clock, Directory, Embedder, Engine, Platform, Row, VectorIndex
+from vigilbot.ports import Clock, Directory, Embedder, Engine, Platform, VectorIndex
 from vigilbot.providers.pictures import Pictures
 from vigilbot.roles import Roles, Roster
 from vigilbot.settings import Settings
@@ -46,9 +50,6 @@ from vigilbot.text.replies import acknowledges, confirms, goes_on
 
 LEDGER = "ledger.db"
 INDEX = "index"
-PUBLIC = "public"
-SHARED = "shared"
-"""The space all internal public channels share, and the one for what was promoted to everybody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,17 @@ class Parts:
     ledger: Ledger
     knowledge: Knowledge
     embedder: Embedder
+    index: VectorIndex
     roles: Roles
+    documents: Documents | None  # None: links are left alone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stages:
+    """What makes the stages that an ablation replaces; called with the parts the usual one is made of."""
+
+    retriever: Callable[..., Retriever] = Retriever
+    reviewer: Callable[..., Reviewer] = Reviewer
 
 
 def roster(settings: Settings, *, peers_are_analysts: bool | None = None) -> Roster:
@@ -76,25 +87,11 @@ def roster(settings: Settings, *, peers_are_analysts: bool | None = None) -> Ros
     )
 
 
-def space_of(event: Event, *, everywhere: str) -> str:
-    """The knowledge space of an event's channel (reliability, promise 7)."""
-    if everywhere:
-        return everywhere
-    if event.channel_external or event.channel_private:
-        return f"channel:{event.channel}"
-    return PUBLIC
-
-
-def spaces_of(channel: Row) -> tuple[str, ...]:
-    """The spaces whose knowledge may answer in a channel.
-
-    An external channel sees its own and what was promoted; an internal private one sees the
-    internal public space too; nobody sees another's private space.
-    """
-    own = str(channel["space"])
-    if channel["private"] and not channel["external"]:
-        return tuple(dict.fromkeys((own, PUBLIC, SHARED)))
-    return tuple(dict.fromkeys((own, SHARED)))
+def gate_of(settings: Settings, engine: Engine) -> Gate:
+    post = settings.answer.post
+    return Gate(
+        threshold=engine.post_threshold if post is None else post, per_oncall=settings.cards.per_oncall
+    )
 
 
 async def open_ledger(folder: Path, *, durable: bool = True) -> Ledger:
@@ -152,11 +149,14 @@ async def assembled(
     peers_are_analysts: bool | None = None,
     cache: Path | None = None,
     pictures: Pictures | None = None,
+    reads_links: bool = False,
+    stages: Stages = Stages(),
 ) -> AsyncIterator[Parts]:
     """One bot on the ledger in ``folder``, closed cleanly on the way out.
 
     What is given instead of opened here (embedder, engine, ledger) takes the configured part's place.
-    ``cache`` is a file of a language model's kept replies, ``pictures`` how it gets to see images.
+    ``cache`` is a file of a language model's kept replies, ``pictures`` how it gets to see images;
+    ``reads_links``: links that people share lead to documents, fetched as configured.
     """
     async with AsyncExitStack() as stack:
         ledger = ledger or await open_ledger(folder, durable=durable)
@@ -164,20 +164,19 @@ async def assembled(
         await ledger.chats.release_all()
         model = embedder or await open_embedder(settings)
         index = await stack.enter_async_context(open_index(settings, folder))
-        theta = theta_of(settings, model)
-        knowledge = Knowledge(ledger=ledger, embedder=model, index=index, clock=clock, theta=theta)
-        await knowledge.load()
+        knowledge = await knowledge_of(settings, ledger=ledger, embedder=model, index=index, clock=clock)
         if engine is None:
             engine = await stack.enter_async_context(
                 open_engine(settings, model, clock=clock, ledger=ledger, cache=cache, pictures=pictures)
             )
         roles = Roles(roster(settings, peers_are_analysts=peers_are_analysts))
         roles.load(await ledger.channels.roster())
-        bot = _Wiring(
+        yield _Wiring(
             settings=settings,
             ledger=ledger,
             knowledge=knowledge,
             embedder=model,
+            index=index,
             engine=engine,
             roles=roles,
             platform=platform,
@@ -185,8 +184,9 @@ async def assembled(
             clock=clock,
             start=start or settings.oncall.opens,
             latency=latency,
-        ).bot()
-        yield Parts(bot=bot, ledger=ledger, knowledge=knowledge, embedder=model, roles=roles)
+            reads_links=reads_links,
+            stages=stages,
+        ).parts()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,6 +197,7 @@ class _Wiring:
     ledger: Ledger
     knowledge: Knowledge
     embedder: Embedder
+    index: VectorIndex
     engine: Engine
     roles: Roles
     platform: Platform
@@ -204,20 +205,43 @@ class _Wiring:
     clock: Clock
     start: Start
     latency: timedelta
+    reads_links: bool
+    stages: Stages
 
-    def bot(self) -> Bot:
+    def parts(self) -> Parts:
+        documents = self._documents()
+        return Parts(
+            bot=self._bot(documents),
+            ledger=self.ledger,
+            knowledge=self.knowledge,
+            embedder=self.embedder,
+            index=self.index,
+            roles=self.roles,
+            documents=documents,
+        )
+
+    def _documents(self) -> Documents | None:
+        if not self.reads_links:
+            return None
+        from vigilbot.reading import documents_of  # replay fetches nothing, and needs none of it
+
+        return documents_of(
+            self.settings,
+            ledger=self.ledger,
+            knowledge=self.knowledge,
+            clock=self.clock,
+            standing=self._standing(),
+        )
+
+    def _bot(self, documents: Documents | None) -> Bot:
         known = self.settings
         recheck = Recheck(embedder=self.embedder, theta=theta_of(self.settings, self.embedder))
-        post = known.answer.post
         return Bot(
             ledger=self.ledger,
             oncalls=self._oncalls(),
             roles=self.roles,
             pipeline=self._pipeline(recheck),
-            gate=Gate(
-                threshold=self.engine.post_threshold if post is None else post,
-                per_oncall=known.cards.per_oncall,
-            ),
+            gate=gate_of(known, self.engine),
             knowledge=self.knowledge,
             lessons=self._lessons(),
             standing=self._standing(),
@@ -235,6 +259,8 @@ class _Wiring:
             ),
             spaces_of=spaces_of,
             directory=self.directory,
+            documents=documents,
+            common=common_of(known, self.ledger, self.knowledge, self.clock),
         )
 
     def _oncalls(self) -> OnCalls:
@@ -261,7 +287,7 @@ class _Wiring:
     def _pipeline(self, recheck: Recheck) -> Pipeline:
         return Pipeline(
             engine=self.engine,
-            retriever=Retriever(
+            retriever=self.stages.retriever(
                 knowledge=self.knowledge,
                 embedder=self.embedder,
                 candidates=self.settings.retrieval.candidates,
@@ -287,7 +313,6 @@ class _Wiring:
         known = self.settings.standing
         return Standing(
             ledger=self.ledger,
-            knowledge=self.knowledge,
             embedder=self.embedder,
             clock=self.clock,
             max_age=timedelta(seconds=known.max_age if known.enabled else 0),
@@ -307,7 +332,7 @@ class _Wiring:
                 knowledge=self.knowledge,
                 attempts=known.learn.attempts,
             ),
-            reviewer=Reviewer(
+            reviewer=self.stages.reviewer(
                 engine=self.engine,
                 ledger=self.ledger,
                 knowledge=self.knowledge,

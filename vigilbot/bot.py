@@ -21,25 +21,21 @@ from vigilbot.domain import Event, Message, Mode, OnCallState, QuestionState
 from vigilbot.errors import EngineError, LedgerError
 from vigilbot.intake import Intake
 from vigilbot.knowledge import Knowledge
+from vigilbot.knowledge.common import Common
+from vigilbot.learning.documents import Documents
 from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import moment, stamp, to_oncall, to_question
+from vigilbot.ledger.rows import moment, stamp, to_question
 from vigilbot.oncalls import INACTIVITY, OnCalls
 from vigilbot.pipeline import Pipeline, Place, Trace
 from vigilbot.ports import Clock, Directory, Row, Statement
 from vigilbot.record import Recorder, RunFacts, acts_in, run_id, sent_cards, silence
 from vigilbot.roles import Roles
+from vigilbot.turns import AT_ONCE, Turns
 from vigilbot.usage import meter, metered
 
 log = logging.getLogger("vigilbot")
-
-LEASE = timedelta(minutes=10)
-RUNS_AT_ONCE = 8
-"""Runs of different on-calls side by side: with a language model they mostly wait."""
-RUN_TRIES = 3
-LEARN_TRIES = 12  # the waits double, to 5 hours: a lesson may wait for a model that is away for half a day
-"""Attempts before a piece of work is given up and said so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +71,8 @@ class Bot:
         rules: BotRules,
         spaces_of: Callable[[Row], tuple[str, ...]],
         directory: Directory | None = None,
+        documents: Documents | None = None,
+        common: Common | None = None,
     ) -> None:
         self.ledger = ledger
         self.knowledge = knowledge
@@ -93,15 +91,20 @@ class Bot:
         self._gate = gate
         self._lessons = lessons
         self._standing = standing
+        self._documents = documents
+        self._common = common
         self._clock = clock
         self._rules = rules
         self._spaces_of = spaces_of
+        self._sending: set[str] = set()  # keys of cards on their way
+        self._turns = Turns(ledger=ledger, clock=clock, calls=rules.calls_per_run)
         self._changing = asyncio.Lock()  # an on-call, from reading its row to writing it
         self._intake = Intake(
             ledger=ledger,
             oncalls=oncalls,
             lessons=lessons,
             directory=directory,
+            documents=documents,
             clock=clock,
             changing=self._changing,
         )
@@ -138,58 +141,33 @@ class Bot:
 
     async def work(self) -> int:
         """One pass over everything due now, in the order of the flow; returns how much was done."""
-        done = await self._each("run", self.run, at_once=RUNS_AT_ONCE)
-        done += await self._standing_due()
+        return await self._turns.each("run", self._answered, at_once=AT_ONCE) + await self.rest()
+
+    async def begin_runs(self, *, ended: Callable[[], None]) -> int:
+        """Begins runs that are due and waits for none; with ``rest`` beside it, all that ``work`` does."""
+        return await self._turns.begin(self.run, then=self._cards_of, ended=ended)
+
+    async def finish_runs(self, *, wait: bool) -> None:
+        """No run is under way after this: they come to their end, or are broken off without ``wait``."""
+        await self._turns.finish(wait=wait)
+
+    async def rest(self) -> int:
+        """One pass over everything due now but runs, in the order of the flow."""
+        done = await self._standing_due()
         done += await self.deliver()
         done += await self.clicks.apply()
         done += await self.delivery.refresh()
         done += await self._close_due()
-        done += await self._each("learn", self.learn)
+        done += await self._turns.each("learn", self.learn)
+        done += await self._intake.forget()
+        if self._documents is not None:
+            done += await self._documents.index()
         return done
 
-    async def _each(self, kind: str, act: Callable[[Row], Awaitable[None]], *, at_once: int = 1) -> int:
-        """What is due of one kind: different on-calls side by side, each of them one at a time."""
-        rows = await self.ledger.chats.due_oncalls(kind, now=self._clock.now())
-        room = asyncio.Semaphore(at_once)
-
-        async def one(row: Row) -> None:
-            async with room:
-                await self._one(kind, row, act)
-
-        results = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-        for result in results:
-            if result is not None:
-                raise result
-        return len(rows)
-
-    async def _one(self, kind: str, row: Row, act: Callable[[Row], Awaitable[None]]) -> None:
-        now = self._clock.now()
-        if not await self.ledger.chats.claim(row["id"], now=now, until=now + LEASE):
-            return
-        fresh = await self.ledger.chats.oncall_row(row["id"]) or row
-        with metered(self._rules.calls_per_run):
-            try:
-                await act(fresh)
-            except LedgerError:
-                raise
-            except Exception as error:  # one on-call that cannot be worked on must not stop all others
-                await self._failed(kind, fresh, error)
-            finally:
-                released = Chats.change_oncall(row["id"], lease_until=None)
-                await self.ledger.write(released, *Runs.put_calls(meter().fresh(), oncall=fresh))
-
-    async def _failed(self, kind: str, oncall: Row, error: Exception) -> None:
-        """It could not be judged: try again later, a few times, then leave it to the humans."""
-        expected = isinstance(error, EngineError)
-        log.warning("%s of %s failed: %s", kind, oncall["id"], error, exc_info=not expected)
-        column, most = ("learn_attempts", LEARN_TRIES) if kind == "learn" else ("run_attempts", RUN_TRIES)
-        tries = oncall[column] + 1
-        due = None if tries >= most else self._clock.now() + timedelta(seconds=10 * 2**tries)
-        changes = {column: tries if due else 0, "last_error": str(error)[:500]}
-        await self.ledger.write(
-            Chats.timer_done(oncall["id"], kind, was=oncall[f"{kind}_at"], then=due),
-            Chats.change_oncall(oncall["id"], **changes),
-        )
+    async def _answered(self, oncall: Row) -> None:
+        """A run, and the cards of its on-call: nobody's card waits for somebody else's run."""
+        await self.run(oncall)
+        await self._cards_of(oncall)
 
     async def run(self, oncall: Row) -> None:
         """The pipeline for the customer messages of one on-call that no run has covered."""
@@ -269,11 +247,17 @@ class Bot:
     async def _standing_due(self) -> int:
         """Questions still waiting, for which another on-call has just taught something."""
         now = self._clock.now()
-        rows = await self.ledger.runs.due_standing(now=now)
-        for question in rows:
-            with metered(self._rules.calls_per_run):
-                await self._stand(question, now=now)
-        return len(rows)
+        done = 0
+        for question in await self.ledger.runs.due_standing(now=now):
+            if not await self._turns.claimed(question["oncall"]):
+                continue
+            done += 1
+            try:
+                with metered(self._rules.calls_per_run):
+                    await self._stand(question, now=now)
+            finally:
+                await self._turns.release(question["oncall"])
+        return done
 
     async def _stand(self, question: Row, *, now: datetime) -> None:
         cleared = Runs.change_question(question["id"], standing_at=None, last_error="")
@@ -311,18 +295,33 @@ class Bot:
 
     # -- delivery
 
-    async def deliver(self) -> int:
-        """Sends what is due; returns how much."""
-        rows = await self.ledger.runs.due_deliveries(now=self._clock.now())
+    def _cards_of(self, oncall: Row) -> Awaitable[int]:
+        return self.deliver(oncall=oncall["id"])
+
+    async def deliver(self, *, oncall: str = "") -> int:
+        """Sends what is due, of one on-call or of all; returns how much. No card is sent twice at a time."""
+        rows = await self.ledger.runs.due_deliveries(now=self._clock.now(), oncall=oncall)
+        rows = [row for row in rows if row["key"] not in self._sending]
         for row in rows:
-            try:
-                await self.delivery.deliver(row)
-            except LedgerError:
-                raise
-            except Exception as error:  # one card that cannot be shown must not stop all others
-                log.exception("card %s could not be prepared", row["key"])
-                await self.delivery.failed(row, error)
+            if row["key"] not in self._sending:
+                self._sending.add(row["key"])
+                try:
+                    await self._send(row["key"])
+                finally:
+                    self._sending.discard(row["key"])
         return len(rows)
+
+    async def _send(self, key: str) -> None:
+        row = await self.ledger.runs.due_delivery(key)
+        if row is None:  # sent by somebody else, in the moment since it was found
+            return
+        try:
+            await self.delivery.deliver(row)
+        except LedgerError:
+            raise
+        except Exception as error:  # one card that cannot be shown must not stop all others
+            log.exception("card %s could not be prepared", key)
+            await self.delivery.failed(row, error)
 
     # -- closing and learning
 
@@ -349,11 +348,18 @@ class Bot:
         finally:  # also of a lesson that broke off: what it taught before that counts
             taught = await self.ledger.entries.taught_since(oncall["id"], oncall["learn_at"])
             if taught:
-                await self._standing.wake(to_oncall(oncall), taught)
+                everybody = await self._common.share(oncall["tenant"], taught) if self._common else []
+                await self._standing.wake(
+                    tenant=oncall["tenant"], taught=[*taught, *everybody], but=oncall["id"]
+                )
         await self.ledger.write(
             Chats.timer_done(oncall["id"], "learn", was=oncall["learn_at"], then=later),
             *([Chats.change_oncall(oncall["id"], learn_attempts=0)] if oncall["learn_attempts"] else []),
         )
+
+    async def taught(self, tenant: str, entries: Sequence[str]) -> None:
+        """Somebody has made these entries visible to others: questions that wait may have their answer."""
+        await self._standing.wake(tenant=tenant, taught=entries)
 
     # -- what applies in a channel
 

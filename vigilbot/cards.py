@@ -20,13 +20,15 @@ class ActionKind(StrEnum):
     POST = "post"  # a draft, as it is
     EDIT = "edit"  # a draft, after a form
     DISMISS = "dismiss"  # a draft
+    SHARE = "share"  # what a card rests on, with other customers
     MODE = "mode"  # value: channel/mode
     ROSTER = "roster"  # asks who is analyst or operator
     CONFIRM = "confirm"  # a command that was shown first; value: what it was
+    LINK = "link"  # a customer's link to a document; value: document/word
     OPEN = "open"  # a link of the bot's own making; value: the URL
 
 
-OPENS_A_WINDOW = frozenset({ActionKind.WHY, ActionKind.EDIT, ActionKind.ROSTER})
+OPENS_A_WINDOW = frozenset({ActionKind.WHY, ActionKind.EDIT, ActionKind.SHARE, ActionKind.ROSTER})
 """Clicks answered with a Panel or a Form: the adapter opens the window before it asks what is in it."""
 
 
@@ -45,8 +47,9 @@ class Action:
 class Card:
     """The proactive response card (Vigil 3.1.4): visibly automated, cited, acceptable.
 
-    The first actions are for everybody who may see it, WHY and WITHDRAW for analysts, TAKE_BACK for who
-    accepted (the platform puts them into a menu; who clicks without the right gets a reply that says so).
+    The first actions are for everybody who may see it, WHY, SHARE and WITHDRAW for analysts, TAKE_BACK
+    for who accepted (the platform puts them into a menu; who clicks without the right gets a reply that says
+    so).
     """
 
     title: str

@@ -230,10 +230,21 @@ class Clicks:
                     await self._lessons.accept(feedback, standing=standing)
         return len(rows)
 
+    async def clicker(self, *, answer_id: str, clicked: Event) -> tuple[Row, Role] | None:
+        """The answer that was clicked on and what the clicker is there; None for what was told elsewhere."""
+        found = await self._clicked_on(answer_id, clicked)
+        return (found[0], found[2]) if found else None
+
     async def _clicked_on(self, answer_id: str, clicked: Event) -> tuple[Row, Row, Role] | None:
-        """Answer, question, and the clicker's role; None for what another tenant was told, or nobody."""
+        """Answer, question, and the clicker's role; None for what was told elsewhere, or nowhere.
+
+        Elsewhere is another tenant, and another channel where the click came from one.
+        """
         answer = await self._ledger.runs.answer(answer_id)
         if answer is None or answer["tenant"] != clicked.tenant:
+            return None
+        oncall = await self._ledger.chats.oncall_row(answer["oncall"])
+        if oncall is None or clicked.channel not in ("", oncall["channel"]):
             return None
         question = await self._ledger.runs.question(answer["question"])
         if question is None:

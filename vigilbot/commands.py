@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from vigilbot.domain import OnCallState
@@ -11,13 +12,27 @@ from vigilbot.ports import Row
 
 SPOKEN = ("close", "quiet", "resume", "reopen")
 """What changes an on-call; ``why`` and ``help`` only ask."""
-_SPOKEN_AS = {word: word for word in (*SPOKEN, "why", "help")} | {"be quiet": "quiet", "why this": "why"}
+_SPOKEN_AS = {word: word for word in (*SPOKEN, "why", "help")} | {
+    "be quiet": "quiet",
+    "be silent": "quiet",
+    "shut up": "quiet",
+    "stop": "quiet",
+    "why this": "why",
+    "why that": "why",
+    "hello": "help",
+    "hi": "help",
+    "hey": "help",
+    "who are you": "help",
+    "what are you": "help",
+    "what can you do": "help",
+}
+_POLITE = re.compile(r"^(?:please|pls|ok|now)[\s,]+|[\s,]+(?:please|pls|now|here|thanks|thank you)$")
 
 
 def spoken_command(words: str) -> str:
     """The command that is all of these words; "" when they are something else, such as a question."""
     bare = " ".join(words[:200].casefold().split()).strip(" .!?,:;")
-    return _SPOKEN_AS.get(bare, "")
+    return _SPOKEN_AS.get(bare) or _SPOKEN_AS.get(_POLITE.sub("", bare), "")
 
 
 async def changed_by(

@@ -74,7 +74,8 @@ class Delivery:
             )
             return
         obstacle = await self.obstacle(delivery, answer, oncall)
-        if obstacle is not None:
+        stands = await self._stands(delivery)
+        if obstacle is not None and not stands:
             await self._ledger.write(*self._ended(delivery, obstacle))
             return
         readers: tuple[str, ...] = ()
@@ -89,7 +90,7 @@ class Delivery:
             ts = await self._platform.post(
                 tenant=oncall["tenant"],
                 channel=oncall["channel"],
-                thread=await self._thread(answer, oncall),
+                thread=await self.thread(answer, oncall),
                 card=card,
                 key=delivery["key"],
                 readers=readers,
@@ -107,19 +108,30 @@ class Delivery:
                 state=DeliveryState.SENT.value,
                 sent_at=stamp(self._clock.now()),
                 ts=ts,
-                shown=digest(card),
+                shown="" if stands else digest(card),  # what stands there was drawn before the Accept
+                refresh_at=stamp(now) if stands else None,
                 readers=pack(list(readers)),
             ),
             *answered,
             Chats.learn_by(oncall["id"], now + self._review_quiet),
         )
 
-    async def _thread(self, answer: Row, oncall: Row) -> str:
+    async def thread(self, answer: Row, oncall: Row) -> str:
         """Where the question was asked: in a channel's on-call each customer's is another place."""
         question = await self._ledger.runs.question(answer["question"])
         asked = await self._ledger.chats.messages_by_id(to_question(question).message_ids if question else ())
         threads = [m.thread for m in asked if m.thread]
         return threads[-1] if threads else str(oncall["thread"])
+
+    async def _stands(self, delivery: Row) -> bool:
+        """Whether somebody has accepted the card already: an earlier try put it there and could not note it.
+
+        Posting it again then finds it.
+        """
+        if delivery["audience"] != Decision.EVERYONE:
+            return False
+        feedback = await self._ledger.runs.feedback(delivery["answer"])
+        return any(row["kind"] == "accept" for row in feedback)
 
     async def obstacle(self, delivery: Row, answer: Row, oncall: Row) -> Obstacle | None:
         """Why the card may no longer go out; None when it may."""

@@ -92,7 +92,8 @@ class Premises:
     """What is examined. The openers raise what the bot's own start would raise.
 
     ``platform`` looks at the connection to the chat platform; its checks come last, under names of their
-    own. ``try_models`` makes one tiny request to each configured language model; None without any.
+    own. ``leaving`` says what is fetched from the web. ``try_models`` makes one tiny request to each
+    configured language model; None without any.
 
     ``generation`` says what state the vector index's files are in, for the model's vectors in the
     ledger: "" for none, "sound", or what is the matter; None when vectors are searched without files.
@@ -109,6 +110,7 @@ class Premises:
     generation: Callable[[str], Awaitable[str]] | None
     environ: Mapping[str, str]
     platform: Callable[[], Awaitable[Sequence[Check]]] | None = None
+    leaving: Callable[[], str] | None = None
 
 
 @dataclass(slots=True)
@@ -330,6 +332,11 @@ async def _proxies(premises: Premises, _: _Seen) -> Check:
     )
 
 
+async def _documents(premises: Premises, seen: _Seen) -> Check:
+    """What a running bot fetches from the web; a rule that is none fails here."""
+    return _ok(premises.leaving() if premises.leaving is not None else "no page is fetched")
+
+
 _CHECKS: Mapping[str, Callable[[Premises, _Seen], Awaitable[Check]]] = {
     "prompts": _prompts,
     "data folder": _data,
@@ -339,6 +346,7 @@ _CHECKS: Mapping[str, Callable[[Premises, _Seen], Awaitable[Check]]] = {
     "index": _index,
     "engine": _engine,
     "language model": _models,
+    "documents": _documents,
     "network": _proxies,
 }
 

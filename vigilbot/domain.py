@@ -124,7 +124,8 @@ class PassageKind(StrEnum):
 
 class Trust(StrEnum):
     PROBATION = "probation"
-    VERIFIED = "verified"
+    CONFIRMED = "confirmed"  # several customers' on-calls came to it by themselves
+    VERIFIED = "verified"  # an analyst or an operator stands by it
 
 
 class SupportKind(StrEnum):
@@ -287,6 +288,7 @@ class Passage:
     support: int = 1  # independent on-calls that speak for it
     against: int = 0  # on-calls whose human said otherwise
     resolutions: int = 0  # on-calls of the asking channel that it resolved
+    fresh: bool = False  # learned within the last hours: what happens now may happen to others now
     evidence: Mapping[str, float] = field(default_factory=dict)  # the reranker's, for its resolution
 
 

@@ -14,16 +14,20 @@ from datetime import timedelta
 
 from vigilbot.domain import Event, EventKind, Outcome, QuestionState
 from vigilbot.errors import LedgerError, PlatformError
+from vigilbot.learning.documents import Documents
 from vigilbot.learning.lessons import Lessons
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import unpack_event
-from vigilbot.oncalls import OnCalls
+from vigilbot.ledger.rows import to_message, unpack_event
+from vigilbot.oncalls import Ingested, OnCalls
 from vigilbot.ports import Clock, Directory, Row, Statement
 from vigilbot.text import plain
 
 log = logging.getLogger("vigilbot")
 
 INBOX_TRIES = 5
+KNOWN, KNOWN_READING = timedelta(days=7), timedelta(days=30)
+"""So long an event that comes a second time is recognised: a platform repeats one within hours, reading what
+was missed may bring up older ones."""
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^<>]*)?>")
 _CALLED = re.compile(r"\s*@[\w.-]+[\s,:]*")
 """A name the text begins with, where the platform writes names and no ids."""
@@ -39,6 +43,7 @@ class Intake:
         oncalls: OnCalls,
         lessons: Lessons,
         directory: Directory | None,
+        documents: Documents | None,
         clock: Clock,
         changing: asyncio.Lock,
     ) -> None:
@@ -46,6 +51,7 @@ class Intake:
         self._oncalls = oncalls
         self._lessons = lessons
         self._directory = directory
+        self._documents = documents
         self._clock = clock
         self._changing = changing
 
@@ -69,6 +75,11 @@ class Intake:
                 await self._ledger.write(self._again(row, error=repr(error), dead=dead))
         return len(rows)
 
+    async def forget(self) -> int:
+        """Events taken in long ago; returns how many."""
+        now = self._clock.now()
+        return await self._ledger.chats.forget_inbox(now=now, known=KNOWN, reading=KNOWN_READING)
+
     async def _take_in(self, row: Row) -> None:
         raw = unpack_event(row["body"])
         last = row["attempts"] + 1 >= INBOX_TRIES
@@ -86,7 +97,21 @@ class Intake:
                 learned = await self._lessons.source_changed(
                     changed, oncall=done.oncall, gone=bool(done.deleted)
                 )
-            await self._ledger.write(*done.statements, *learned, Chats.inbox_done(row["id"]))
+            shared = await self._shared(event, done)
+            await self._ledger.write(*done.statements, *learned, *shared, Chats.inbox_done(row["id"]))
+
+    async def _shared(self, event: Event, done: Ingested) -> list[Statement]:
+        """What becomes of a message's links, edited ones too; links in direct messages are left alone."""
+        message = done.message
+        if self._documents is None or event.channel_direct:
+            return []
+        if message is None and done.edited and (row := await self._ledger.chats.message(done.edited)):
+            message = replace(to_message(row), text=event.text)
+        if message is None:
+            return []
+        return await self._documents.shared(
+            message, tenant=event.tenant, space=self._oncalls.space_of(event), oncall=done.oncall
+        )
 
     async def _completed(self, event: Event, *, last: bool) -> Event:
         """With names and flags. When nobody can be asked in the end, a channel is what it last was known

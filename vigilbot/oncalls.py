@@ -73,13 +73,13 @@ class OnCalls:
         self._chats = ledger.chats
         self._roles = roles
         self._rules = rules
-        self._space_of = space_of
+        self.space_of = space_of
         self._holds = holds
         self._confirms = confirms
 
     async def ingest(self, event: Event, *, words: str = "") -> Ingested:
         """``words`` is what was said to the bot itself, without its name."""
-        statements = [self._chats.put_channel(event, space=self._space_of(event))]
+        statements = [self._chats.put_channel(event, space=self.space_of(event))]
         if event.is_self:
             if event.kind is EventKind.MEMBER_JOINED:
                 return Ingested(statements=[*statements, Chats.bot_joined(event)])

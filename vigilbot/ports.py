@@ -54,12 +54,15 @@ class Database(Protocol):
 
     ``fetch`` reads committed rows. ``write`` runs its statements as one atomic batch behind one
     lock: all or none; it returns the rows of every statement, in order (empty without RETURNING).
-    Both raise LedgerError. Nothing is held open across calls.
+    Nothing is held open across calls. ``scrub`` leaves no byte of what was deleted or overwritten in
+    the store's files; it may take as long as copying them. All raise LedgerError.
     """
 
     async def fetch(self, sql: str, **args: Any) -> list[Row]: ...
 
     async def write(self, *statements: Statement) -> list[list[Row]]: ...
+
+    async def scrub(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -245,9 +248,9 @@ class Platform(Protocol):
 
     ``post`` and ``notify`` return the platform's id of the message. ``key`` is the idempotency key:
     a second call with the same key must not show a second message, not even after a restart. ``since``
-    is when the key was made: a process that started before need not look for an earlier try. A card for analysts is shown to
-    ``readers`` alone, a notice with a ``reader`` to that person alone; both may be lost when they
-    are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is gone does
+    is when the key was made: a process that started before need not look for an earlier try. A card for
+    analysts is shown to ``readers`` alone, a notice with a ``reader`` to that person alone; both may be
+    lost when they are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is gone does
     nothing. ``link`` leads to a message, "" where there are no such links. Raises PlatformError,
     and PlatformRefused when no later try can help (not in the channel, archived, thread deleted).
     """

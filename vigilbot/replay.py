@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from vigilbot.app import Parts, assembled, open_embedder, roster
+from vigilbot.app import LEDGER, Parts, Stages, assembled, knowledge_of, open_ledger, roster
 from vigilbot.bot import Bot
 from vigilbot.domain import Dialogue, Event, EventKind, Gate, Role, Scope
 from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.errors import VigilBotError
 from vigilbot.evals import from_ledger, learning
+from vigilbot.evals.ablation import FULL, NO_LEARNING, NO_REVIEW, Unreviewed, WarmedUp
 from vigilbot.evals.gold import Labels
 from vigilbot.evals.replay_records import Point, RankedAt, ReplayRecords
+from vigilbot.knowledge import Knowledge
 from vigilbot.ledger.rows import names
 from vigilbot.oncalls import message_id
 from vigilbot.platforms.replay import Export, ReplayPlatform
@@ -29,7 +31,10 @@ from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.roles import Roles
 from vigilbot.settings import Settings
+from vigilbot.stores.exact import ExactIndex
+from vigilbot.stores.inspection import copy_ledger
 
+_TITLES = {FULL: "Replaying", NO_REVIEW: "Without review", NO_LEARNING: "Without learning"}
 WARM = 256  # texts embedded at a time before the replay begins
 PEERS_HELP = (
     "nobody in this export is known as an analyst (no listed id, group or title): "
@@ -140,40 +145,51 @@ async def replay(
     latency: timedelta = timedelta(seconds=5),
     resolutions: Mapping[tuple[str, str], datetime] | None = None,
     cache: Path | None = None,
+    embedder: Embedder,
+    variant: str = FULL,
+    warm_up: datetime | None = None,
 ) -> Replayed:
     """The bot's life over ``export``, its ledger in ``folder``; the records to report on.
 
-    ``cache`` keeps a language model's replies, so that a second run makes no call.
+    ``cache`` keeps a language model's replies, so that a second run makes no call. ``variant`` is one of an
+    ablation's; without learning, ``warm_up`` is when it ends.
     """
-    embedder = await open_embedder(settings)
     await _warm(embedder, export.events, progress)
+    warmed: list[WarmedUp] = []
     peers = settings.roles.peers_are_analysts or not knows_analysts(export.events, settings)
     clock = SimulatedClock(export.events[0].at)
     platform = ReplayPlatform(clock=clock, events=export.events)
-    async with assembled(
-        settings,
-        platform=platform,
-        clock=clock,
-        folder=folder,
-        embedder=embedder,
-        start=start,
-        latency=latency,
-        durable=False,
-        peers_are_analysts=peers,
-        cache=cache,
-    ) as parts:
+    async with (
+        assembled(
+            settings,
+            platform=platform,
+            clock=clock,
+            folder=folder,
+            embedder=embedder,
+            start=start,
+            latency=latency,
+            durable=False,
+            peers_are_analysts=peers,
+            cache=cache,
+            stages=_stages(variant, warmed),
+        ) as parts,
+        AsyncExitStack() as frozen,
+    ):
         began = time.perf_counter()
         shadow = Shadow(bot=parts.bot, resolutions=resolutions or {})
         life = Life(bot=parts.bot, clock=clock)
-        with progress.phase("Replaying", len(export.events)) as step:
+        with progress.phase(_TITLES[variant], len(export.events)) as step:
             for event in export.events:
+                if warmed and warm_up is not None and event.at >= warm_up:
+                    await life.until(warm_up)
+                    warmed.pop().freeze(await _known_now(parts, settings, clock, folder, frozen))
                 await life.event(event)
                 await shadow.look(event)
                 step(1)
             await life.until(None)
         seconds = time.perf_counter() - began
         records = await _records(parts, export, shadow, start=start or settings.oncall.opens, seconds=seconds)
-        remarks = _without_model(parts)
+        remarks = without_model(parts)
     if peers and not settings.roles.peers_are_analysts:
         remarks = (PEERS_HELP, *remarks)
     return Replayed(records=records, remarks=remarks)
@@ -213,7 +229,33 @@ async def taught(
         return tuple(found)
 
 
-def _without_model(parts: Parts) -> tuple[str, ...]:
+def _stages(variant: str, warmed: list[WarmedUp]) -> Stages:
+    """What an ablation puts in the place of a usual stage; the retriever to be frozen goes to ``warmed``."""
+
+    def retriever(**usual: Any) -> WarmedUp:
+        warmed.append(WarmedUp(**usual))
+        return warmed[-1]
+
+    if variant == NO_REVIEW:
+        return Stages(reviewer=Unreviewed)
+    return Stages(retriever=retriever) if variant == NO_LEARNING else Stages()
+
+
+async def _known_now(
+    parts: Parts, settings: Settings, clock: SimulatedClock, folder: Path, stack: AsyncExitStack
+) -> Knowledge:
+    """What the bot knows at this moment, in a ledger that nobody writes to any more."""
+    then = folder / "warmed-up"
+    then.mkdir()
+    copy_ledger(folder / LEDGER, then / LEDGER)
+    ledger = await open_ledger(then, durable=False)
+    stack.push_async_callback(ledger.close)
+    return await knowledge_of(
+        settings, ledger=ledger, embedder=parts.embedder, index=ExactIndex(), clock=clock
+    )
+
+
+def without_model(parts: Parts) -> tuple[str, ...]:
     """What a reader must know of a replay in which the model failed now and then."""
     engine = parts.bot.pipeline.engine
     if not isinstance(engine, FallbackEngine) or not engine.state().judgements:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from vigilbot.domain import (
     Trust,
 )
 from vigilbot.errors import PlatformError
+from vigilbot.knowledge.anonymous import NOT_SHOWN, unnamed
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import names, to_entry, unpack_citations
@@ -34,15 +34,12 @@ from vigilbot.text import links
 
 TITLE = "VigilBot · automated answer"
 EARLIER = "an earlier case"
-NOT_SHOWN = "(a link that is not shown here)"
 _CONFIRMING = (
     SupportKind.VERIFIED,
     SupportKind.ACCEPTED_BY_ASKER,
     SupportKind.AGREED,
     SupportKind.REPEATED,
 )
-_PERSON = re.compile(r"(?<![\w.])@[\w.-]*\w")
-_CHANNEL = re.compile(r"(?<![\w&/])#(?=[^\W\d])[\w-]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +84,9 @@ class Showing:
             body=told.text,
             citations=told.citations,
             provenance=await self._provenance(list(leaned)),
-            actions=_for_everyone(answer, question, delivery) if everyone else _for_analysts(answer),
+            actions=await self._for_everyone(answer, question, delivery)
+            if everyone
+            else _for_analysts(answer),
             accepted_by=accepted_by,
             audience=Decision(delivery["audience"]),
             posted_by=posted_by,
@@ -138,7 +137,7 @@ class Showing:
         for url in sorted(set(secret), key=len, reverse=True):
             text = text.replace(url, NOT_SHOWN)
         if len(open_here) < len(entries) and not own:
-            text = _CHANNEL.sub("another channel", _PERSON.sub("somebody", text))
+            text = unnamed(text)
         return Told(text=text, citations=tuple(shown))
 
     async def _revisions(self, leaned: Mapping[str, int]) -> list[KnowledgeEntry]:
@@ -193,9 +192,42 @@ class Showing:
         times = f", confirmed in {confirmed} on-call{'s' if confirmed > 1 else ''}" if confirmed else ""
         if entry.kind is PassageKind.CHUNK:
             return f"from a document, as of {entry.valid_from:%Y-%m-%d}{times}"
-        how = "verified by an analyst" if entry.trust is Trust.VERIFIED else "not yet verified"
+        how = await self._confirmation(entry)
         source = "learned from an earlier case" if entry.learned_from else "from the knowledge base"
         return f"{source}, {entry.valid_from:%Y-%m-%d}; {how}{times}"
+
+    async def _for_everyone(self, answer: Row, question: Row | None, delivery: Row) -> tuple[Action, ...]:
+        """An analyst may still verify what the asker accepted, and the asker accept what an analyst posted.
+
+        What only one channel may be told can be shared from its card.
+        """
+        settled = question is not None and question["state"] == QuestionState.RESOLVED
+        current = (await self._ledger.entries.current(list(leaned_on(answer)))).values()
+        confined = any(e.kind is PassageKind.QA and e.space.startswith("channel:") for e in current)
+        found = []
+        if not (answer["outcome"] == Outcome.VERIFIED and settled):
+            fresh = not delivery["accepted_by"]
+            found.append(Action(kind=ActionKind.ACCEPT, label="Accept", value=answer["id"], primary=fresh))
+        found.append(Action(kind=ActionKind.WHY, label="Why this?", value=answer["id"]))
+        if confined:
+            found.append(
+                Action(kind=ActionKind.SHARE, label="Share with other customers", value=answer["id"])
+            )
+        found.append(Action(kind=ActionKind.WITHDRAW, label="Withdraw", value=answer["id"]))
+        if delivery["accepted_by"]:
+            found.append(Action(kind=ActionKind.TAKE_BACK, label="Take back the Accept", value=answer["id"]))
+        return tuple(found)
+
+    async def _confirmation(self, entry: KnowledgeEntry) -> str:
+        if entry.trust is Trust.VERIFIED:
+            return "verified by an analyst"
+        if entry.trust is Trust.CONFIRMED:
+            customers = await self._ledger.trust.customers(entry.id)
+            several = len(customers) or await self._ledger.trust.told_by(entry.id)
+            return f"confirmed by {several} customers"
+        if entry.expires_at is not None:
+            return f"not yet verified, a workaround for now, until {entry.expires_at:%Y-%m-%d %H:%M} UTC"
+        return "not yet verified"
 
     async def _who_clicked(self, delivery: Row, answer: Row, question: Row | None) -> tuple[str, str]:
         """Who accepted, between commas, and who posted it, by the names the platform had for them."""
@@ -218,9 +250,22 @@ class Showing:
         parts = []
         if answer["outcome"] == Outcome.CONTRADICTED and delivery["text"] is None:
             parts.append(await self._otherwise(answer, question, oncall))
+        if corrected := await self._corrected(answer):
+            parts.append(corrected)
         if question is not None and (changed := await self._question_changed(question)):
             parts.append(changed)
         return " ".join(parts)
+
+    async def _corrected(self, answer: Row) -> str:
+        """What became of what the card rests on, once an operator has decided that it is to be said."""
+        changed = ""
+        for row in await self._ledger.corrections.of_answer(answer["id"]):
+            life = await self._ledger.entries.revisions(row["entry"])
+            if life[-1]["retracted"]:
+                return "What this rested on was taken back since: please do not rely on it."
+            if life[-1]["answer"] != life[row["used"] - 1]["answer"]:
+                changed = "What this rested on has changed since: see the correction."
+        return changed
 
     async def _otherwise(self, answer: Row, question: Row | None, oncall: Row) -> str:
         review = await self._ledger.runs.last_review(answer["id"])
@@ -230,7 +275,11 @@ class Showing:
         said = await self._ledger.chats.messages_by_id(ids)
         who = "Somebody" if said and said[-1].role is not Role.ANALYST else "An analyst"
         link = await self._link(oncall["tenant"], said[-1].id) if said else ""
-        return f"{who} has said otherwise since: {link}" if link else f"{who} has said otherwise since."
+        return (
+            f"{who} has said otherwise since: [read it]({link})"
+            if link
+            else f"{who} has said otherwise since."
+        )
 
     async def _question_changed(self, question: Row) -> str:
         run = await self._ledger.runs.run(question["run"])
@@ -258,19 +307,6 @@ def is_internal(url: str, hosts: Sequence[str]) -> bool:
 def _public(channel: Row) -> bool:
     """Every member of the company may read it, and nobody else does."""
     return not (channel["private"] or channel["external"] or channel["direct"])
-
-
-def _for_everyone(answer: Row, question: Row | None, delivery: Row) -> tuple[Action, ...]:
-    """An analyst may still verify what the asker accepted, and the asker accept what an analyst posted."""
-    settled = question is not None and question["state"] == QuestionState.RESOLVED
-    found = []
-    if not (answer["outcome"] == Outcome.VERIFIED and settled):
-        found.append(Action(kind=ActionKind.ACCEPT, label="Accept", value=answer["id"], primary=True))
-    found.append(Action(kind=ActionKind.WHY, label="Why this?", value=answer["id"]))
-    found.append(Action(kind=ActionKind.WITHDRAW, label="Withdraw", value=answer["id"]))
-    if delivery["accepted_by"]:
-        found.append(Action(kind=ActionKind.TAKE_BACK, label="Take back the Accept", value=answer["id"]))
-    return tuple(found)
 
 
 def _for_analysts(answer: Row) -> tuple[Action, ...]:

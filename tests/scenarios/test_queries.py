@@ -20,7 +20,7 @@ _TABLE = re.compile(r"(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: (?:AS )?(\w))?\b")
 STARTUP = ("FROM knowledge k LEFT JOIN embeddings", "FROM embeddings WHERE model = :model ORDER BY key")
 PARTIAL = {
     "oncalls_run", "oncalls_learn", "oncalls_close", "oncalls_leased", "inbox_due", "feedback_owed",
-    "questions_standing", "deliveries_due",
+    "questions_standing", "deliveries_due", "corrections_owed", "corrections_due",
 }  # fmt: skip
 """Indexes of what is owed now: short, so that reading all of one costs nothing."""
 
@@ -39,6 +39,9 @@ class Listening:
     async def write(self, *statements: Statement) -> list[list[Row]]:
         self.asked |= {s.sql: dict(s.args) for s in statements if not s.sql.startswith("INSERT")}
         return await self.database.write(*statements)
+
+    async def scrub(self) -> None:
+        await self.database.scrub()
 
     async def close(self) -> None:
         await self.database.close()

@@ -98,7 +98,7 @@ async def test_a_sound_installation(tmp_path: Path) -> None:
     assert {name: check.status for name, check in found.items()} == dict.fromkeys(found, OK)
     assert list(found) == [
         "prompts", "data folder", "ledger", "embedding model", "vectors", "index", "engine",
-        "language model", "network",
+        "language model", "documents", "network",
     ]  # fmt: skip
     assert "1 entries in force; nobody uses it" in found["ledger"].found
     assert "256 dimensions" in found["embedding model"].found
@@ -138,6 +138,7 @@ async def test_everything_is_checked_whatever_fails(tmp_path: Path) -> None:
         "index": OK,
         "engine": WARNING,
         "language model": OK,
+        "documents": OK,
         "network": WARNING,
     }
     assert all(check.remedy for check in found.values() if check.status is not OK)

@@ -12,7 +12,9 @@ import pytest
 from vigilbot.app import open_ledger
 from vigilbot.domain import Event, EventKind, Image, Message, Outcome, Role
 from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.ledger.figures import COUNTS
 from vigilbot.ledger.rows import moment, pack_event, stamp, unpack_event
+from vigilbot.ports import Statement
 from vigilbot.testing.world import BEGIN, MOMENT
 
 EVENT = Event(
@@ -85,6 +87,33 @@ async def test_an_event_is_received_once_by_either_key(
     assert await ledger.chats.receive(again, at=BEGIN) is taken
     other_tenant = replace(EVENT, tenant="T2")
     assert await ledger.chats.receive(other_tenant, at=BEGIN)
+
+
+async def test_events_taken_in_long_ago_are_forgotten_and_still_counted(ledger: Ledger) -> None:
+    day = timedelta(days=1)
+    for number in range(6):
+        event = replace(EVENT, key=f"k{number}", natural_key=f"n{number}")
+        await ledger.chats.receive(event, at=BEGIN + number * day)
+    rows = await ledger.chats.inbox(now=BEGIN + 10 * day)
+    for row in rows[1:]:
+        await ledger.write(Chats.inbox_done(row["id"]))
+    await ledger.write(Chats.inbox_failed(rows[0]["id"], due=BEGIN, error="x", dead=True))
+
+    async def forgotten(now: timedelta, **known: timedelta) -> int:
+        return await ledger.chats.forget_inbox(
+            now=BEGIN + now, **({"known": day, "reading": 4 * day} | known)
+        )
+
+    await ledger.write(Chats.put_channel(EVENT, space="public"))
+    await ledger.write(Statement("UPDATE channels SET gap_from = '1'", {}))
+    assert await forgotten(4 * day) == 0  # they may be read again
+    await ledger.write(Statement("UPDATE channels SET gap_from = NULL", {}))
+    assert await forgotten(4 * day) == 2
+    assert await forgotten(9 * day) == 2  # the newest stays
+    left = await ledger.fetch("SELECT state FROM inbox ORDER BY id")
+    assert [row["state"] for row in left] == ["dead", "done"]
+    counts = {row["label"]: row["n"] for row in await ledger.fetch(COUNTS) if row["name"] == "events"}
+    assert counts == {"new": 0, "dead": 1, "done": 5}
 
 
 async def test_inbox_keeps_order_and_gives_up(ledger: Ledger) -> None:

@@ -36,8 +36,12 @@ class Chat(RecordingPlatform):
         self.past: list[Event] = []
         self.refusal: BadInput | None = None
         self.silent = False
+        self.unreachable = 0  # times
 
     async def connect(self, inbound: Inbound) -> None:
+        if self.unreachable:
+            self.unreachable -= 1
+            raise PlatformError("no route to host")
         if self.refusal is not None:
             raise self.refusal
         self.inbound = inbound
@@ -231,6 +235,32 @@ async def test_a_bad_token_ends_it_before_anything_is_taken_in(tmp_path: Path) -
     with pytest.raises(BadInput, match="SLACK_BOT_TOKEN: is revoked"):
         async with serving(tmp_path, chat):
             pass
+
+
+async def test_a_platform_that_cannot_be_reached_is_tried_again_and_said_to_be_so(tmp_path: Path) -> None:
+    chat = Chat()
+    chat.unreachable = 1
+    service = Service(settings=settings(tmp_path), chat=chat, clock=SystemClock())
+    stop, address = asyncio.Event(), asyncio.Queue[str]()
+    running = asyncio.create_task(service.run(stop, listening=address.put_nowait))
+    async with aiohttp.ClientSession() as web, web.get(f"{await address.get()}/readyz") as answer:
+        assert answer.status == 503
+        assert "chat cannot be reached (no route to host)" in (await answer.json())["reasons"]
+    await asyncio.wait_for(service.ready.wait(), 20)
+    assert await chat.deliver(said(ASKED, ts=1_800_000_000.0))
+    stop.set()
+    await running
+
+
+async def test_it_can_be_stopped_while_the_platform_cannot_be_reached(tmp_path: Path) -> None:
+    chat = Chat()
+    chat.unreachable = 1000
+    service = Service(settings=settings(tmp_path), chat=chat, clock=SystemClock())
+    stop, address = asyncio.Event(), asyncio.Queue[str]()
+    running = asyncio.create_task(service.run(stop, listening=address.put_nowait))
+    await address.get()
+    stop.set()
+    await asyncio.wait_for(running, 5)
 
 
 async def test_a_second_bot_on_the_same_ledger_does_not_start(tmp_path: Path) -> None:

@@ -229,9 +229,7 @@ class Asking:
                 if fresh := Runs.put_calls(meter().fresh(), oncall=oncall):
                     await self._ledger.write(*fresh)
 
-    async def _trace(
-        self, dialogue: Dialogue, newest: Sequence[Message], oncall: Row, channel: Row
-    ) -> Trace:
+    async def _trace(self, dialogue: Dialogue, newest: Sequence[Message], oncall: Row, channel: Row) -> Trace:
         """By its own words first: in a busy thread it may be about something else than the rest of it."""
         sent = await sent_cards(self._ledger, oncall["id"])
 

@@ -22,6 +22,7 @@ from vigilbot.roles import Roles, RosterRole
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 """A pause without an end ends with `resume`."""
 ROSTER = "roster [list | add @user ROLE | remove @user [ROLE]]"
+_ROLES = "ROLE is analyst, customer or operator"
 LONGEST_SCOPE = 2000
 
 
@@ -67,6 +68,7 @@ class ChannelCommands:
                 help="Says or chooses how far I go in a channel. listen: I post nothing; analysts: they see "
                 "drafts; everyone: cards.",
                 run=self._mode,
+                ask=self._ask_mode,
             ),
             Subcommand(
                 name="scope",
@@ -126,6 +128,18 @@ class ChannelCommands:
             return rows, asked.words[:-1]
         row, words = await self._places.split(asked)
         return [row], words
+
+    async def _ask_mode(self, asked: Asked) -> str:
+        """Only before people of another company read what I say."""
+        row, words = await self._places.split(asked)
+        if not row["external"] or [word.casefold() for word in words] != [Mode.EVERYONE.value]:
+            return ""
+        if self._modes.of(row) is Mode.EVERYONE:
+            return ""
+        return (
+            f"**Post cards for everybody in {_name(row)}?** The channel is shared with another company: its "
+            "people will read my answers without an analyst looking at them first."
+        )
 
     async def _mode(self, asked: Asked) -> str:
         row, words = await self._places.split(asked)
@@ -191,7 +205,7 @@ class RosterCommands:
         if verb.casefold() == "list" and not words:
             return self._list(asked)
         if verb.casefold() not in ("add", "remove") or not 1 <= len(words) <= 2 or names_channel(words[0]):
-            raise BadInput("I cannot make that out", remedy=f"Write `{ROSTER}`")
+            raise BadInput("I cannot make that out", remedy=f"Write `{ROSTER}`; {_ROLES}")
         user = user_of(words[0])
         role = _role(words[1]) if len(words) == 2 else None
         if verb.casefold() == "add":
@@ -240,7 +254,8 @@ def _names(rows: Sequence[Row]) -> str:
 
 def _none_left(words: Sequence[str]) -> None:
     if words:
-        raise BadInput("I cannot make out the rest", place=" ".join(words)[:100])
+        place = " ".join(words)[:100]
+        raise BadInput("is not a channel I know", place=place, remedy="Write it with #, as in #support")
 
 
 def pause_words(row: Row, now: datetime) -> str:

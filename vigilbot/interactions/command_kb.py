@@ -8,7 +8,8 @@ from vigilbot import admin
 from vigilbot.admin import Life, RevisionMade
 from vigilbot.domain import Citation, Passage
 from vigilbot.errors import BadInput
-from vigilbot.interactions.commands import Asked, Places, Subcommand
+from vigilbot.interactions.command_mend import MendCommands, names_person
+from vigilbot.interactions.commands import Asked, Places, Question, Subcommand
 from vigilbot.interactions.seeing import Seeing
 from vigilbot.interactions.wording import counted, day_and_time, literal
 from vigilbot.knowledge import Knowledge
@@ -35,6 +36,7 @@ class KnowledgeCommands:
         places: Places,
         seeing: Seeing,
         place_of: Callable[[Row], Place],
+        mending: MendCommands,
     ) -> None:
         self._ledger = ledger
         self._knowledge = knowledge
@@ -43,6 +45,7 @@ class KnowledgeCommands:
         self._places = places
         self._seeing = seeing
         self._place_of = place_of
+        self._mending = mending
 
     def all(self) -> Sequence[Subcommand]:
         return (
@@ -69,8 +72,9 @@ class KnowledgeCommands:
             ),
             Subcommand(
                 name="kb undo",
-                usage="kb undo <entry>[@operation]",
-                help="Takes back the last operation on an entry. With its number, only if that is the last.",
+                usage="kb undo <entry>[@operation] | @person <since>",
+                help="Takes back the last operation on an entry, or everything by a person since then. "
+                "With an operation's number, only if that is the last.",
                 run=self._undo,
                 ask=self._ask_undo,
             ),
@@ -120,7 +124,8 @@ class KnowledgeCommands:
         lines += [_operation(entry.id, each) for each in life.revisions[-SHOWN:]]
         lines += [
             f"- {day_and_time(each.at)}: answered “{literal(each.question, 120)}”"
-            + (f" → {each.outcome or each.delivery or each.result}")
+            + f" → {each.outcome or each.delivery or each.result}"
+            + (f", accepted by {literal(', '.join(each.accepted_by), 80)}" if each.accepted_by else "")
             for each in life.answers[-SHOWN:]
         ]
         return "\n".join(lines)
@@ -150,19 +155,25 @@ class KnowledgeCommands:
         )
         return f"Retracted {literal(entry)}. `kb undo {entry}` brings it back."
 
-    async def _ask_undo(self, asked: Asked) -> str:
+    async def _ask_undo(self, asked: Asked) -> Question:
+        if names_person(asked.words):
+            return await self._mending.ask_undo(asked)
         entry, last = await self._last(asked)
-        return (
-            f"**Take back the last operation on {literal(entry)}?** "
+        return Question(
+            text=f"**Take back the last operation on {literal(entry)}?** "
             f"{_operation(entry, last).removeprefix('- ')}\n"
-            f"It says now: {literal(last.question, 200)} → {literal(last.answer, LONG)}"
+            f"It says now: {literal(last.question, 200)} → {literal(last.answer, LONG)}",
+            words=(f"{entry}@{last.revision}",),
         )
 
     async def _undo(self, asked: Asked) -> str:
-        entry, _ = await self._last(asked)
-        undone = await admin.undo(
-            self._knowledge, self._ledger, entry, actor=asked.event.user, at=self._clock.now()
-        )
+        if names_person(asked.words):
+            return await self._mending.undo(asked)
+        async with self._knowledge.writing:  # what was shown is what is taken back
+            entry, _ = await self._last(asked)
+            undone = await admin.undo(
+                self._knowledge, self._ledger, entry, actor=asked.event.user, at=self._clock.now()
+            )
         return f"Took back: {undone} of {literal(entry)}. `kb show {entry}` tells its life."
 
     async def _last(self, asked: Asked) -> tuple[str, RevisionMade]:

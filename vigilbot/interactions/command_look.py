@@ -10,8 +10,10 @@ from vigilbot.doctor import Check, Status
 from vigilbot.errors import BadInput
 from vigilbot.interactions.arguments import span_of
 from vigilbot.interactions.command_channels import pause_words
+from vigilbot.interactions.command_trust import doubts
 from vigilbot.interactions.commands import Asked, Places, Subcommand
 from vigilbot.interactions.joining import REFUSED
+from vigilbot.interactions.linking import lost_pages
 from vigilbot.interactions.modes import Modes
 from vigilbot.interactions.seeing import Seeing
 from vigilbot.interactions.wording import counted, day_and_time, literal
@@ -34,6 +36,14 @@ _NOW = (
     "(SELECT count(*) FROM deliveries WHERE tenant = :tenant AND state = 'due') AS due, "
     "(SELECT count(*) FROM deliveries WHERE tenant = :tenant AND sent_at >= :since) AS cards"
 )
+
+_UNPOSTED = (
+    "SELECT d.last_error AS why, count(*) OVER () AS cards FROM deliveries d "
+    "JOIN answers a ON a.id = d.answer WHERE d.tenant = :tenant AND d.state = 'skipped' "
+    "AND a.outcome = 'environment' AND a.outcome_at >= :since AND d.last_error != 'stale' "
+    "ORDER BY a.outcome_at DESC LIMIT 1"
+)
+"""Cards that the platform did not take, and what it said of the last."""
 
 Problems = Callable[[], Sequence[str]]
 Doctor = Callable[[], Awaitable[Sequence[Check]]]
@@ -88,11 +98,20 @@ class LookCommands:
 
     async def _status(self, asked: Asked) -> str:
         tenant, now = asked.event.tenant, self._clock.now()
-        [row] = await self._ledger.fetch(_NOW, tenant=tenant, since=stamp(now - timedelta(days=1)))
+        since = stamp(now - timedelta(days=1))
+        [row] = await self._ledger.fetch(_NOW, tenant=tenant, since=since)
         channels = await self._seeing.channels(asked.event)
         troubles = [f"- {line}" for line in self._problems()] if asked.operator else []
         if row["dead"]:
             troubles.append(f"- {counted(row['dead'], 'event')} could not be taken in today")
+        for lost in await self._ledger.fetch(_UNPOSTED, tenant=tenant, since=since):
+            troubles.append(
+                f"- {counted(lost['cards'], 'card')} could not be posted in 24 hours, the last because of "
+                f"{literal(lost['why'])}"
+            )
+        if asked.operator:
+            troubles += [f"- {line}" for line in await lost_pages(self._ledger, tenant, now=now)]
+            troubles += [f"- {line}" for line in await doubts(self._ledger, tenant, at=now)]
         for channel in channels:
             troubles += await self._trouble(channel)
         lines = [

@@ -44,8 +44,17 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked first. ``words`` take the place of those typed: they mean the same even if things
+    change before the click, or it comes twice."""
+
+    text: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Subcommand:
-    """``run`` does it and says so. ``ask`` says first what will happen; None where nothing needs asking.
+    """``run`` does it and says so. ``ask`` says first what will happen; "" where nothing needs asking.
 
     Both raise BadInput with the reason when it cannot be done.
     """
@@ -54,7 +63,7 @@ class Subcommand:
     usage: str
     help: str
     run: Callable[[Asked], Awaitable[str | Panel]]
-    ask: Callable[[Asked], Awaitable[str]] | None = None
+    ask: Callable[[Asked], Awaitable[str | Question]] | None = None
     analysts: bool = False  # they may use it too
 
 
@@ -76,9 +85,11 @@ class Places:
         return found
 
     async def split(self, asked: Asked) -> tuple[Row, tuple[str, ...]]:
-        """The channel meant, by the last word if it names one, and the words before it."""
+        """The channel meant, by the last word if it names one, else the first; and the other words."""
         if asked.words and names_channel(asked.words[-1]):
             return await self.of(asked, asked.words[-1]), asked.words[:-1]
+        if asked.words and names_channel(asked.words[0]):
+            return await self.of(asked, asked.words[0]), asked.words[1:]
         return await self.of(asked), asked.words
 
 
@@ -130,13 +141,14 @@ class Commands:
             return Response(text=self._refusal(found))
         rest = tuple(words[len(found.name.split()) :]) if words else ()
         asked = Asked(event=event, words=rest, operator=operator)
-        asking = found.ask if not confirmed else None
-        await self._record(event, f"{found.name} (asked back)" if asking else found.name, text)
         try:
-            if asking is not None:
-                return self._question(found, await asking(asked), rest)
+            question = await found.ask(asked) if found.ask is not None and not confirmed else ""
+            await self._record(event, f"{found.name} (asked back)" if question else found.name, text)
+            if question:
+                return self._question(found, question, rest)
             said = await found.run(asked)
         except BadInput as error:
+            await self._record(event, f"{found.name} (not possible)", text)
             return Response(text=_complaint(error))
         return Response(panel=said) if isinstance(said, Panel) else Response(text=said)
 
@@ -147,7 +159,9 @@ class Commands:
         one, two = words[0].casefold(), " ".join(words[:2]).casefold()
         return self._table.get(two) or self._table.get(one)
 
-    def _question(self, found: Subcommand, question: str, rest: Sequence[str]) -> Response:
+    def _question(self, found: Subcommand, question: str | Question, rest: Sequence[str]) -> Response:
+        if isinstance(question, Question):
+            rest, question = question.words, question.text
         value = " ".join((found.name, *rest))
         if len(value) > VALUE:
             raise BadInput("That is too long", remedy=f"Use less than {VALUE} characters")
@@ -192,6 +206,11 @@ class Commands:
         near = difflib.get_close_matches(typed, self._table, n=1, cutoff=0.5) or difflib.get_close_matches(
             words[0].casefold(), self._table, n=1, cutoff=0.6
         )
+        group = [
+            self._line(one) for one in self._table.values() if one.name.split()[0] == words[0].casefold()
+        ]
+        if group and not near:  # such as `kb` alone
+            return "\n".join(group)
         meant = f" Did you mean `{self._command} {near[0]}`?" if near else ""
         return f"I do not know “{literal(typed, 60)}”.{meant} `{self._command} help` lists the commands."
 
@@ -204,6 +223,7 @@ class Commands:
 
 
 def _complaint(error: BadInput) -> str:
-    place = f"{literal(error.place, 100)} " if error.place else ""
+    place = f"“{literal(error.place, 100)}” " if error.place else ""
     remedy = f" {error.remedy.rstrip('.')}." if error.remedy else ""
-    return f"{place}{error.problem.rstrip('.')}.{remedy}"
+    problem = error.problem if error.problem.endswith("?") else error.problem.rstrip(".") + "."
+    return f"{place}{problem}{remedy}"

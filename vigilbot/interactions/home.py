@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
+from vigilbot.admin.corrections import Corrections
 from vigilbot.cards import Action, ActionKind, Panel, Section
 from vigilbot.domain import Event, Mode
 from vigilbot.interactions.command_channels import pause_words
+from vigilbot.interactions.command_trust import doubts
 from vigilbot.interactions.joining import Facts
+from vigilbot.interactions.linking import Linking, lost_pages
 from vigilbot.interactions.modes import Modes
 from vigilbot.interactions.seeing import Seeing
-from vigilbot.interactions.wording import day_and_time, literal
+from vigilbot.interactions.wording import counted, day_and_time, literal
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import moment, pack, stamp
 from vigilbot.ports import Clock, Interaction, Response, Row
@@ -75,6 +78,8 @@ class Home:
         seeing: Seeing,
         facts: Facts,
         problems: Callable[[], Sequence[str]],
+        linking: Linking,
+        corrections: Corrections,
     ) -> None:
         self._ledger = ledger
         self._roles = roles
@@ -83,6 +88,8 @@ class Home:
         self._seeing = seeing
         self._facts = facts
         self._problems = problems
+        self._linking = linking
+        self._corrections = corrections
 
     async def home(self, interaction: Interaction) -> Response:
         """The page as it is now for the person who opened it."""
@@ -92,9 +99,10 @@ class Home:
             return Response(panel=Panel(title=TITLE, sections=(about,)))
         rows = await self._seeing.channels(event)
         channels = [row["channel"] for row in rows]
-        sections = [about, *self._wrong(event), self._where(rows)]
+        sections = [about, *await self._wrong(event), *await self._owed(event), self._where(rows)]
         if self._roles.is_operator(event) or self._roles.is_analyst(event):
             sections += await self._drafts(event, channels)
+            sections += await self._linking.sections(event)
         sections += [await self._cards(event, channels), await self._learned(event, channels)]
         return Response(panel=Panel(title=TITLE, sections=tuple(sections)))
 
@@ -108,17 +116,33 @@ class Home:
             return said
         return f"{said} `{self._facts.command} help` lists what operators and analysts can do."
 
-    def _wrong(self, event: Event) -> list[Section]:
+    async def _wrong(self, event: Event) -> list[Section]:
         if not self._roles.is_operator(event):
             return []
         found = []
-        if troubles := tuple(self._problems()):
-            found.append(Section(heading="Needs attention", lines=troubles))
+        troubles = [
+            *self._problems(),
+            *await lost_pages(self._ledger, event.tenant, now=self._clock.now()),
+            *await doubts(self._ledger, event.tenant, at=self._clock.now(), command=self._facts.command),
+        ]
+        if troubles:
+            found.append(Section(heading="Needs attention", lines=tuple(troubles)))
         if not self._roles.has_operators(event.tenant) or not self._roles.names_analysts(event.tenant):
             offer = Action(kind=ActionKind.ROSTER, label="Set analysts and operators", value="")
             missing = "Nobody is listed as analyst or operator by name yet."
             found.append(Section(heading="Who is who", lines=(missing,), actions=(offer,)))
         return found
+
+    async def _owed(self, event: Event) -> list[Section]:
+        """Cards that no longer tell the truth wait for an operator's word."""
+        owed = await self._corrections.owed(event.tenant) if self._roles.is_operator(event) else ()
+        if not owed:
+            return []
+        line = (
+            f"{counted(len(owed), 'card')} stand on knowledge that was taken back or changed: "
+            f"`{self._facts.command} kb corrections` lists them."
+        )
+        return [Section(heading="Corrections owed", lines=(line,))]
 
     def _where(self, rows: Sequence[Row]) -> Section:
         facts = [(f"#{literal(row['name'], 80)}", self._state(row)) for row in rows if row["member"]]

@@ -38,6 +38,7 @@ class Facts:
     mention: str = "@vigilbot"
     models: tuple[str, ...] = ()
     redact: bool = True
+    leaving: str = ""  # what is fetched from the web, as a sentence
 
 
 class Joining:
@@ -150,8 +151,10 @@ class Joining:
         )
 
     def _sent(self) -> str:
+        fetched = f" {self._facts.leaving}" if self._facts.leaving else ""
         if not self._facts.models:
-            return "nothing leaves the machine I run on; no language model is used."
+            none = "nothing of it" if fetched else "nothing"
+            return f"{none} leaves the machine I run on; no language model is used.{fetched}"
         first, *others = self._facts.models
         also = f" (when it is away: {', '.join(others)})" if others else ""
         redacted = (
@@ -161,7 +164,7 @@ class Joining:
         )
         return (
             f"a question, with the conversation around it, is sent to the language model {first}{also}."
-            f"{redacted}"
+            f"{redacted}{fetched}"
         )
 
     async def _chosen(self, row: Row) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from vigilbot.admin.corrections import Corrections, corrections_of
 from vigilbot.bot import Bot
 from vigilbot.cards import ActionKind
 from vigilbot.interactions import LINKS, Desk, Table
@@ -12,27 +13,35 @@ from vigilbot.interactions.asking import Asking
 from vigilbot.interactions.command_channels import ChannelCommands, RosterCommands
 from vigilbot.interactions.command_kb import KnowledgeCommands
 from vigilbot.interactions.command_look import Doctor, LookCommands, Problems
+from vigilbot.interactions.command_mend import MendCommands
 from vigilbot.interactions.command_threads import ThreadCommands
+from vigilbot.interactions.command_trust import TrustCommands
 from vigilbot.interactions.commands import Commands, Places, Subcommand
 from vigilbot.interactions.home import Home
 from vigilbot.interactions.joining import Facts, Joining
+from vigilbot.interactions.linking import Linking
 from vigilbot.interactions.modes import Modes
 from vigilbot.interactions.on_cards import OnCards
 from vigilbot.interactions.people import FORM, People
 from vigilbot.interactions.saving import Saving
 from vigilbot.interactions.seeing import Seeing
+from vigilbot.interactions.sharing import Sharing
 from vigilbot.interactions.why import Why
+from vigilbot.knowledge.spaces import Spaces
+from vigilbot.learning.documents import Documents
 from vigilbot.ports import Clock, Directory, InteractionKind, Platform
 from vigilbot.roles import Roles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """``asking.work`` and ``joining.work`` are to be called with the rest of the work."""
+    """``asking.work``, ``joining.work`` and ``linking.work`` are to be called with the rest of the work."""
 
     desk: Desk
     asking: Asking
     joining: Joining
+    linking: Linking
+    corrections: Corrections
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +61,7 @@ class Equipment:
     problems: Problems
     doctor: Doctor
     wake: Callable[[], None]
+    documents: Documents | None = None  # None: links are left alone
 
 
 def open_desk(given: Equipment) -> Opened:
@@ -62,19 +72,22 @@ def open_desk(given: Equipment) -> Opened:
     joining = Joining(
         ledger=ledger, roles=roles, platform=given.platform, clock=clock, modes=modes, facts=given.facts
     )
-    home = Home(
-        ledger=ledger,
-        roles=roles,
-        clock=clock,
-        modes=modes,
-        seeing=seeing,
-        facts=given.facts,
-        problems=given.problems,
-    )
+    linking = _linking(given, modes, seeing)
+    corrections = corrections_of(given.bot, platform=given.platform, clock=clock)
+    home = _home(given, modes, seeing, linking, corrections)
     why = Why(ledger=ledger, roles=roles, spaces_of=lambda row: given.bot.place(row).spaces)
     asking = Asking(bot=given.bot, platform=given.platform, roles=roles, why=why, clock=clock)
-    saving = Saving(ledger=ledger, knowledge=given.bot.knowledge, roles=roles, clock=clock)
-    subcommands = tuple(_subcommands(given, modes, seeing, people, why))
+    sharing = sharing_of(given.bot, roles=roles, clock=clock)
+    saving = Saving(ledger=ledger, knowledge=given.bot.knowledge, roles=roles, clock=clock, sharing=sharing)
+    mending = MendCommands(
+        ledger=ledger,
+        knowledge=given.bot.knowledge,
+        corrections=corrections,
+        clock=clock,
+        seeing=seeing,
+        wake=given.wake,
+    )
+    subcommands = tuple(_subcommands(given, modes, seeing, people, why, mending))
     commands = Commands(
         ledger=ledger,
         roles=roles,
@@ -89,6 +102,8 @@ def open_desk(given: Equipment) -> Opened:
         **why.table,
         **saving.table,
         **asking.table,
+        **linking.table,
+        **sharing.table,
         (InteractionKind.CLICK, ActionKind.MODE.value): joining.mode,
         (InteractionKind.CLICK, ActionKind.ROSTER.value): people.roster,
         (InteractionKind.SUBMIT, FORM): people.submit,
@@ -104,11 +119,48 @@ def open_desk(given: Equipment) -> Opened:
         table=table,
         wake=given.wake,
     )
-    return Opened(desk=desk, asking=asking, joining=joining)
+    return Opened(desk=desk, asking=asking, joining=joining, linking=linking, corrections=corrections)
+
+
+def sharing_of(bot: Bot, *, roles: Roles, clock: Clock) -> Sharing:
+    return Sharing(
+        ledger=bot.ledger,
+        spaces=Spaces(ledger=bot.ledger, knowledge=bot.knowledge, clock=clock),
+        roles=roles,
+        seeing=Seeing(ledger=bot.ledger, roles=roles, clock=clock),
+        clicks=bot.clicks,
+        taught=bot.taught,
+    )
+
+
+def _home(given: Equipment, modes: Modes, seeing: Seeing, linking: Linking, corrections: Corrections) -> Home:
+    return Home(
+        ledger=given.bot.ledger,
+        roles=given.roles,
+        clock=given.clock,
+        modes=modes,
+        seeing=seeing,
+        facts=given.facts,
+        problems=given.problems,
+        linking=linking,
+        corrections=corrections,
+    )
+
+
+def _linking(given: Equipment, modes: Modes, seeing: Seeing) -> Linking:
+    return Linking(
+        ledger=given.bot.ledger,
+        documents=given.documents,
+        roles=given.roles,
+        platform=given.platform,
+        clock=given.clock,
+        modes=modes,
+        seeing=seeing,
+    )
 
 
 def _subcommands(
-    given: Equipment, modes: Modes, seeing: Seeing, people: People, why: Why
+    given: Equipment, modes: Modes, seeing: Seeing, people: People, why: Why, mending: MendCommands
 ) -> Iterator[Subcommand]:
     """In the order in which help lists them."""
     bot, clock = given.bot, given.clock
@@ -133,4 +185,14 @@ def _subcommands(
         places=places,
         seeing=seeing,
         place_of=bot.place,
+        mending=mending,
+    ).all()
+    yield from mending.all()
+    yield from TrustCommands(
+        ledger=bot.ledger,
+        knowledge=bot.knowledge,
+        spaces=Spaces(ledger=bot.ledger, knowledge=bot.knowledge, clock=clock),
+        seeing=seeing,
+        clock=clock,
+        taught=bot.taught,
     ).all()

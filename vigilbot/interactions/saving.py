@@ -15,6 +15,7 @@ from vigilbot.domain import (
     SupportKind,
     Trust,
 )
+from vigilbot.interactions.sharing import Sharing
 from vigilbot.interactions.wording import literal
 from vigilbot.knowledge import Knowledge, Learned, Origin, new_entry_id
 from vigilbot.ledger import Ledger, Runs
@@ -35,6 +36,9 @@ _REFUSED = "Only analysts can save to the knowledge base."
 _OPEN = (QuestionState.OPEN, QuestionState.ANSWERED, QuestionState.UNRESOLVED)
 
 
+_HERE, _EVERYBODY = "here", "everybody"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
     """What the ledger knows of the chosen message."""
@@ -47,11 +51,16 @@ class _Found:
 
 
 class Saving:
-    def __init__(self, *, ledger: Ledger, knowledge: Knowledge, roles: Roles, clock: Clock) -> None:
+    """``sharing`` has the second form, for what other customers may be told too."""
+
+    def __init__(
+        self, *, ledger: Ledger, knowledge: Knowledge, roles: Roles, clock: Clock, sharing: Sharing
+    ) -> None:
         self._ledger = ledger
         self._knowledge = knowledge
         self._roles = roles
         self._clock = clock
+        self._sharing = sharing
 
     @property
     def table(self) -> Mapping[tuple[InteractionKind, str], Handler]:
@@ -64,7 +73,8 @@ class Saving:
         """The form, filled in from the message and what was asked before it."""
         if not self._roles.is_analyst(interaction.event):
             return Response(text=_REFUSED)
-        if await self._channel(interaction) is None:
+        channel = await self._channel(interaction)
+        if channel is None:
             return Response(text="I am not in this channel, so I cannot keep what is said here.")
         found = await self._found(interaction)
         question, answer = redact(found.question), redact(found.answer)
@@ -92,6 +102,7 @@ class Saving:
                         initial=answer[:_LONGEST_ANSWER],
                         longest=_LONGEST_ANSWER,
                     ),
+                    *_audience(channel),
                 ),
                 note=note,
             )
@@ -114,10 +125,15 @@ class Saving:
         if channel is None:
             return Response(text="I am not in this channel any more, so nothing was saved.")
         found = await self._found(interaction)
-        saved = await self._knowledge.get(new_entry_id("saved", found.id))
-        if saved is not None:
-            return await self._again(interaction, saved, question=question, answer=answer)
-        learned = await self._learn(interaction, found, channel, question=question, answer=answer)
+        async with self._knowledge.writing:  # the same form may have been sent twice
+            saved = await self._knowledge.get(new_entry_id("saved", found.id))
+            if saved is not None:
+                again = await self._again(interaction, saved, question=question, answer=answer)
+                everybody = interaction.fields.get("share") == _EVERYBODY
+                return await self._shared(interaction, saved.id) if everybody else again
+            learned = await self._learn(interaction, found, channel, question=question, answer=answer)
+        if interaction.fields.get("share") == _EVERYBODY:
+            return await self._shared(interaction, learned.entry)
         if learned.new:
             return Response(text=f"Saved as `{learned.entry}`. It answers from now on.")
         entry = await self._knowledge.get(learned.entry)
@@ -125,6 +141,14 @@ class Saving:
         return Response(
             text=f"Known already as `{learned.entry}`{known}. It is verified now and counts one case more."
         )
+
+    async def _shared(self, interaction: Interaction, entry_id: str) -> Response:
+        """It is saved here; what the others are told is read once more before it is."""
+        entry, saved = await self._knowledge.get(entry_id), f"Saved here as `{entry_id}`."
+        if entry is None or interaction.event.user_external:
+            return Response(text=saved)
+        tenant = interaction.event.tenant
+        return Response(form=await self._sharing.form(entry, tenant=tenant, note=saved))
 
     async def _learn(
         self, interaction: Interaction, found: _Found, channel: Row, *, question: str, answer: str
@@ -185,7 +209,7 @@ class Saving:
         """The same message saved once more: new words are a new revision."""
         if (saved.question, saved.answer) == (question, answer):
             return Response(text=f"It was saved already, as `{saved.id}`.")
-        await self._knowledge.revise(
+        revised = await self._knowledge.revise(
             saved,
             tenant=interaction.event.tenant,
             question=question,
@@ -196,6 +220,8 @@ class Saving:
             actor=interaction.event.user,
             reason="saved by an analyst once more",
         )
+        if not revised:
+            return Response(text=f"`{saved.id}` has just been retracted, so nothing was saved.")
         return Response(text=f"`{saved.id}` says this now. What it said before stays in its history.")
 
     async def _channel(self, interaction: Interaction) -> Row | None:
@@ -210,6 +236,14 @@ class Saving:
         if row is None:
             return _Found(id=message, answer=interaction.text, question="", oncall=None, asked=None)
         oncall = await self._ledger.chats.oncall_row(row["oncall"])
+        if row["role"] == Role.CUSTOMER.value:  # a question is nobody's answer, whoever saves it
+            return _Found(
+                id=message,
+                answer=await self._after(row),
+                question=row["text"],
+                oncall=oncall,
+                asked=await self._asked(row, {message}),
+            )
         before = await self._ledger.fetch(
             "SELECT * FROM messages WHERE oncall = :oncall AND deleted = 0 AND role = :role "
             "AND (at < :at OR (at = :at AND ts < :ts)) ORDER BY at DESC, ts DESC LIMIT 20",
@@ -218,14 +252,9 @@ class Saving:
             at=row["at"],
             ts=row["ts"],
         )
-        earlier = {m["id"]: m for m in before}
-        asked = [
-            question
-            for question in await self._ledger.runs.questions(row["oncall"], *_OPEN)
-            if earlier.keys() & set(names(question["message_ids"]))
-        ]
-        if asked:
-            words = str(asked[-1]["text"])
+        asked = await self._asked(row, {m["id"] for m in before})
+        if asked is not None:
+            words = str(asked["text"])
         else:
             last = [m for m in before if m["author"] == before[0]["author"]][:3]
             words = " ".join(m["text"] for m in reversed(last))
@@ -234,5 +263,40 @@ class Saving:
             answer=row["text"],
             question=words,
             oncall=oncall,
-            asked=asked[-1] if asked else None,
+            asked=asked,
         )
+
+    async def _asked(self, row: Row, messages: set[str]) -> Row | None:
+        """The last unresolved question of the message's on-call that rests on one of these messages."""
+        open_ones = await self._ledger.runs.questions(row["oncall"], *_OPEN)
+        return next(
+            (q for q in reversed(open_ones) if not messages.isdisjoint(names(q["message_ids"]))), None
+        )
+
+    async def _after(self, row: Row) -> str:
+        """What analysts wrote first after a customer's message."""
+        said = await self._ledger.fetch(
+            "SELECT text FROM messages WHERE oncall = :oncall AND deleted = 0 AND role = :role "
+            "AND (at, ts) > (:at, :ts) ORDER BY at, ts LIMIT 3",
+            oncall=row["oncall"],
+            role=Role.ANALYST.value,
+            at=row["at"],
+            ts=row["ts"],
+        )
+        return "\n".join(each["text"] for each in said)
+
+
+def _audience(channel: Row) -> list[Field]:
+    """What is said in a channel of its own stays there, unless somebody says otherwise."""
+    if not str(channel["space"]).startswith("channel:"):
+        return []
+    return [
+        Field(
+            name="share",
+            label="Who may be told",
+            kind=FieldKind.CHOICE,
+            initial=_HERE,
+            options=((_HERE, "This channel only"), (_EVERYBODY, "All customers: show me the text first")),
+            optional=True,
+        )
+    ]

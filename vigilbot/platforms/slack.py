@@ -154,13 +154,15 @@ class SlackAdapter(SlackPosting):
 
     def state(self) -> TransportState:
         connected = self._socket.connected if self._socket else self._inbound is not None
+        problems = self._problems | ({"revoked": f"{REVOKED}."} if self._client.void else {})
+        connected = connected and "revoked" not in problems
         return TransportState(
             platform="slack",
             connected=connected,
             sockets=self._sockets if connected else 0,
             last_event_at=self._last_event_at,
             limited=self._client.limited,
-            problems=tuple(self._problems.values()),
+            problems=tuple(problems.values()),
         )
 
     def routes(self) -> Sequence[Route]:

@@ -31,9 +31,11 @@ class SlackBackfill:
         self.incomplete = False
         try:
             new = await self._memberships(inbound, me)
+            self._problems.pop("memberships", None)
         except PlatformError as error:
             log.warning("the channels that the bot is in were not listed: %s", error)
-            new, self.incomplete = 0, True
+            self._problems["memberships"] = f"The channels that the bot is in cannot be listed: {error}"
+            new, self.incomplete = 0, not isinstance(error, SlackRefusal)
         for gap in await inbound.gaps():
             problem = f"history:{gap.channel}"
             try:

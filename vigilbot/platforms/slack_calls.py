@@ -29,6 +29,7 @@ _TITLES: Final = {
     ActionKind.WHY: "Why this?",
     ActionKind.EDIT: "Edit and post",
     ActionKind.ROSTER: "Who is who",
+    ActionKind.SHARE: "Share with customers",
 }
 _KINDS: Final = frozenset(kind.value for kind in ActionKind)
 

@@ -145,6 +145,7 @@ class SlackClient:
         self._pause = pause
         self.base_url = base_url if base_url.endswith("/") else base_url + "/"
         self.limited = 0  # times Slack said "slow down"
+        self.void = False  # Slack does not accept the bot's token any more
         self.page = 15 if shared_history else 200
         self._history = Bucket(interval=60.0, burst=1) if shared_history else Bucket(interval=1.2, burst=40)
         self._channels: dict[str, Bucket] = {}
@@ -259,11 +260,18 @@ class SlackClient:
         try:
             answer = await web.api_call(method, headers=headers, **request)
         except SlackApiError as error:
-            raise self._translated(method, place, error) from error
+            translated = self._translated(method, place, error)
+            if isinstance(translated, SlackRefusal) and not token:
+                void = translated.code in BAD_TOKEN
+                if void and not self.void:
+                    log.error("%s: nothing can be posted until there is a new token", translated)
+                self.void = void
+            raise translated from error
         except aiohttp.ClientConnectorError as error:
             raise PlatformError(f"{method}: Slack cannot be reached: {_said(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError, ValueError) as error:
             raise FateUnknown(f"{method}: no answer from Slack: {_said(error)}") from error
+        self.void = self.void and bool(token)
         return answer.data if isinstance(answer.data, dict) else {}
 
     def _translated(self, method: str, place: tuple[str, str], error: SlackApiError) -> PlatformError:

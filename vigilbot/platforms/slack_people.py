@@ -118,8 +118,13 @@ class SlackPeople:
             return kept
         try:
             answer = await self._client.read("conversations.info", channel=channel)
-        except PlatformRefused:
+        except SlackRefusal as error:
+            if error.needed:
+                self._problems["channels"] = (
+                    f"Channels cannot be looked up, so all are taken for private and shared: {error}"
+                )
             return None
+        self._problems.pop("channels", None)
         record = map_in(answer, "channel")
         name = text_in(record, "name") or channel
         found = Channel(

@@ -143,8 +143,8 @@ class SlackPosting:
         place = {"channel": channel, **PLAIN, **message, **_in(thread)}
         if channel.startswith("D"):
             await self._client.say("chat.postMessage", **place)
-        else:
-            await self._client.say("chat.postEphemeral", user=user, **place)
+        else:  # not in the channel's turn: nobody else sees it, and whoever clicked waits for it
+            await self._client.write("chat.postEphemeral", user=user, **place)
 
     def drawn(self, card: Card) -> dict[str, Any]:
         """The card as text and blocks."""

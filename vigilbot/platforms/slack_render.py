@@ -46,7 +46,7 @@ Block = dict[str, Any]
 PREFIX: Final = "vigilbot:"
 MENU: Final = "vigilbot:menu"
 _INPUT: Final = "value"  # the action id of every field
-_IN_MENU: Final = frozenset({ActionKind.WHY, ActionKind.WITHDRAW, ActionKind.TAKE_BACK})
+_IN_MENU: Final = frozenset({ActionKind.WHY, ActionKind.SHARE, ActionKind.WITHDRAW, ActionKind.TAKE_BACK})
 
 _BODY: Final = 5000  # units; with all else, addresses too, below the 13,000 of a whole message
 _NOTICE: Final = 7000

@@ -8,17 +8,18 @@ start like everything that stands in the ledger.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Protocol
 
 from vigilbot.app import Parts, assembled, open_ledger
 from vigilbot.doctor import Check, examine
 from vigilbot.engines.fallback import FallbackEngine
-from vigilbot.errors import LedgerError, PlatformError, VigilBotError
+from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, VigilBotError
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.figures import WAITING
 from vigilbot.ledger.rows import moment
@@ -34,8 +35,16 @@ from vigilbot.settings import Settings
 log = logging.getLogger("vigilbot.serve")
 
 DRAIN = 20.0  # seconds that what runs may take to finish, once the bot is told to stop
+PATIENCE = 60.0  # seconds between tries at the most, while the platform cannot be reached
 LETTING_GO = 5.0  # seconds for the connection to close
 BEHIND = timedelta(minutes=2)  # an event that waits longer than this makes the bot unready
+
+
+def keep_what_is_loaded() -> None:
+    """The garbage collector no longer looks at what there is now. For a process that is one bot and nothing
+    else: looking at all of the embedding model held up the event loop for a quarter of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 class Chat(Platform, Directory, Transport, Protocol):
@@ -56,7 +65,9 @@ class Service:
         embedder: Embedder | None = None,
         pictures: Pictures | None = None,
         drain: float = DRAIN,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
+        """``loaded`` is called once, when everything is loaded and before anybody is answered."""
         self.ready = asyncio.Event()
         self.address = ""
         self.parts: Parts | None = None
@@ -66,7 +77,9 @@ class Service:
         self._embedder = embedder
         self._pictures = pictures
         self._drain = drain
+        self._loaded = loaded
         self._stopping = False
+        self._unreachable = ""  # why there is no connection yet
         self._staff: Staff | None = None
         self._seen: tuple[Ledger, Door, Rounds] | None = None
 
@@ -97,9 +110,30 @@ class Service:
             stack.push_async_callback(server.stop)
             listening(self.address)
             stack.push_async_callback(self._let_go)
-            await self._chat.connect(door)
+            if not await self._connected(door, stop):
+                return
             log.info("connected to %s; events are taken in", self._chat.state().platform)
             await self._until(stop, asyncio.create_task(self._serve(ledger, door, rounds)), door, rounds)
+
+    async def _connected(self, door: Door, stop: asyncio.Event) -> bool:
+        """A platform that cannot be reached is tried again, until it is told to stop: False."""
+        name, wait = self._chat.state().platform, 1.0
+        while not stop.is_set():
+            try:
+                await self._chat.connect(door)
+            except PlatformRefused:
+                raise
+            except PlatformError as error:
+                self._unreachable = f"{name} cannot be reached ({error})"
+                pause = max(wait, error.retry_after)
+                log.warning("%s: trying again in %.0f s", self._unreachable, pause)
+            else:
+                self._unreachable = ""
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            wait = min(2 * wait, PATIENCE)
+        return False
 
     async def _until(
         self, stop: asyncio.Event, serving: asyncio.Task[None], door: Door, rounds: Rounds
@@ -141,6 +175,7 @@ class Service:
             ledger=ledger,
             embedder=self._embedder,
             pictures=self._pictures,
+            reads_links=True,
         ) as parts:
             await parts.embedder.embed(["The first text pays for what is loaded late."])
             self.parts = parts
@@ -155,15 +190,24 @@ class Service:
                 wake=rounds.called,
             )
             self._staff = staff
+            self._loaded()
             door.open(staff.desk)
             self.ready.set()
             log.info("ready: engine %s", parts.bot.pipeline.engine.name)
             filling = asyncio.create_task(self._fill())
             try:
-                await rounds.run(ingest=parts.bot.ingest, work=staff.work)
+                await rounds.run(
+                    ingest=parts.bot.ingest,
+                    work=staff.rest,
+                    beside=staff.beside,
+                    errands=parts.documents.fetch if parts.documents else None,
+                    next_errand=lambda: ledger.documents.next_due(read=False),
+                )
+                await parts.bot.finish_runs(wait=True)
             finally:
                 filling.cancel()
                 await asyncio.gather(filling, return_exceptions=True)
+                await parts.bot.finish_runs(wait=False)
 
     async def _examined(self, embedder: Embedder) -> Sequence[Check]:
         """In a thread with a loop of its own: reading a whole ledger would hold everything up."""
@@ -204,7 +248,7 @@ class Service:
         elif not self.ready.is_set():
             reasons.append("the embedding model and the engine are still loading")
         if not state.connected:
-            reasons.append(f"not connected to {state.platform}")
+            reasons.append(self._unreachable or f"not connected to {state.platform}")
         if door.trouble:
             reasons.append(door.trouble)
         try:

@@ -15,6 +15,7 @@ from vigilbot.ledger.rows import blob_matrix
 from vigilbot.platforms.slack_checks import check_slack
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
+from vigilbot.reading import leaving
 from vigilbot.serve.slack import BOT_TOKEN, slack_secrets
 from vigilbot.settings import Settings
 from vigilbot.stores.exact import ExactIndex
@@ -45,6 +46,7 @@ def premises_of(
         if settings.retrieval.index == "exact"
         else lambda model: _generation(settings.data.dir, model=model),
         platform=lambda: _slack(settings, environ),
+        leaving=lambda: leaving(settings),
         environ=environ,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vigilbot.app import Parts
@@ -11,15 +11,22 @@ from vigilbot.interactions import Desk
 from vigilbot.interactions.joining import Facts
 from vigilbot.interactions.opening import Equipment, open_desk
 from vigilbot.ports import Clock, Directory, Platform
+from vigilbot.reading import leaving
 from vigilbot.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staff:
-    """``work`` does what is due, a part after the other; each returns how much it did."""
+    """Each part of the work does what is due and returns how much.
+
+    ``work`` is all of it, a part after the other, for a time that stands still meanwhile. Where time goes
+    on, ``rest`` is done so, and beside it whatever people wait for.
+    """
 
     desk: Desk
     work: tuple[Callable[[], Awaitable[int]], ...]
+    rest: tuple[Callable[[], Awaitable[int]], ...]
+    beside: Mapping[str, Callable[[], Awaitable[int]]]
 
 
 async def staffed(
@@ -46,10 +53,19 @@ async def staffed(
                 command=settings.slack.command,
                 models=settings.model.models if settings.engine.kind == "model" else (),
                 redact=settings.model.redact,
+                leaving=leaving(settings) if parts.documents else "",
             ),
             problems=problems,
             doctor=doctor,
             wake=wake,
+            documents=parts.documents,
         )
     )
-    return Staff(desk=opened.desk, work=(opened.asking.work, parts.bot.work, opened.joining.work))
+    bot = parts.bot
+    then = (opened.joining.work, opened.linking.work, opened.corrections.work)
+    return Staff(
+        desk=opened.desk,
+        work=(opened.asking.work, bot.work, *then),
+        rest=(bot.rest, *then),
+        beside={"requests": opened.asking.work, "runs": lambda: bot.begin_runs(ended=wake)},
+    )

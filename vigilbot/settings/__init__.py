@@ -13,29 +13,32 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
+from vigilbot.settings.learning import (
+    DocumentSettings,
+    LearnSettings,
+    ReviewSettings,
+    StandingSettings,
+    TrustSettings,
+)
 from vigilbot.settings.rows import Row, rows
 from vigilbot.settings.sections import (
     AnswerSettings,
     CardSettings,
     DataSettings,
     DedupSettings,
-    DocumentSettings,
     EmbedderSettings,
     EngineSettings,
     IdentifySettings,
-    LearnSettings,
     LogSettings,
     ModelSettings,
     ModeSettings,
     OnCallSettings,
     PromptSettings,
     RetrievalSettings,
-    ReviewSettings,
     RoleSettings,
     ScopeSettings,
     ServerSettings,
     SlackSettings,
-    StandingSettings,
 )
 from vigilbot.settings.sources import from_environment, from_file, from_options
 
@@ -59,6 +62,7 @@ class Settings:
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
     learn: LearnSettings = field(default_factory=LearnSettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
     documents: DocumentSettings = field(default_factory=DocumentSettings)
     review: ReviewSettings = field(default_factory=ReviewSettings)
     standing: StandingSettings = field(default_factory=StandingSettings)

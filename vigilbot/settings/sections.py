@@ -260,60 +260,6 @@ class EmbedderSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LearnSettings:
-    """Learning from questions that the bot could not answer."""
-
-    delay: Seconds = setting(
-        300.0, "How long after an analyst's answer it is learned, unless the asker confirms sooner.", least=0
-    )
-    attempts: int = setting(3, "So many times a resolution is looked for before giving up.", least=1, most=20)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DocumentSettings:
-    """Documents: links shared in on-calls, and what `vigilbot kb add` brings in."""
-
-    hosts: Mapping[str, str] = setting(
-        {},
-        "What becomes of links by host: learn, ask (an analyst, first) or ignore. .example.com stands for "
-        "all hosts below it, \"*\" for all others. Without a rule analysts' links are learned, customers' asked "
-        "about.",
-    )
-    refresh: Seconds = setting(86400.0, "How often a page is looked at again for changes.", least=300)
-    allow: tuple[str, ...] = setting(
-        (),
-        "Servers on private addresses that may be fetched from, as host:port. Without it only public "
-        "addresses are spoken to, on ports 80 and 443.",
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewSettings:
-    """Checking answers nobody accepted against what the humans said later."""
-
-    quiet: Seconds = setting(
-        1200.0, "An on-call quiet for this long is reviewed, even while it is open.", least=1
-    )
-    attempts: int = setting(3, "So many times a review is tried before giving up.", least=1, most=20)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StandingSettings:
-    """Questions that wait for an answer learned elsewhere."""
-
-    enabled: bool = setting(
-        True, "When one on-call teaches an answer, every open on-call still waiting for it gets its card."
-    )
-    max_age: Seconds = setting(86400.0, "A question waits no longer than this.", least=60)
-    similarity: float = setting(
-        0.5,
-        "Cosine similarity to what was just learned from which a waiting question is tried again.",
-        least=0,
-        most=1,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DataSettings:
     """Where the bot keeps what it knows."""
 

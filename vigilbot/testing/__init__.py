@@ -7,7 +7,8 @@ root, ledger, index, on-calls, pipeline and learning as production does, on a si
     engines    a scripted engine that judges the text it gets; an engine that can be interrupted
     model      a model server on loopback: a queue of replies and faults, a history of requests
     model_player   who plays the model's part, by the scripted engine's marks
-    world      people, channels and time around one real bot
+    people     persons and channels of a scenario
+    world      them, and time, around one real bot
     scenario   tests/scenarios/*.yaml, read with file and line
     checks     what a scenario may expect
     play       runs one scenario

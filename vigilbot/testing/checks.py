@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from vigilbot.admin import trusting
 from vigilbot.cards import ActionKind, plain_text
 from vigilbot.ledger.rows import moment
 from vigilbot.oncalls import message_id
@@ -24,13 +25,13 @@ def _same(name: str, expected: object, found: object) -> None:
         raise Mismatch(f"{name}: expected {expected!r}, got {found!r}")
 
 
-def _contains(name: str, parts: object, text: str) -> None:
+def contains(name: str, parts: object, text: str) -> None:
     for part in _several(parts):
         if str(part) not in text:
             raise Mismatch(f"{name}: expected {part!r} in it, got {text!r}")
 
 
-def _lacks(name: str, parts: object, text: str) -> None:
+def lacks(name: str, parts: object, text: str) -> None:
     for part in _several(parts):
         if str(part) in text:
             raise Mismatch(f"{name}: expected no {part!r} in it, got {text!r}")
@@ -70,10 +71,10 @@ class Checks:
             raise Mismatch(f"card {number or 'last'}: there are {len(cards)}")
         posted = cards[number - 1]
         text = plain_text(posted.card)
-        _contains("card says", value.get("says", []), text)
-        _lacks("card lacks", value.get("lacks", []), text)
-        _contains("card cites", value.get("cites", []), " ".join(c.url for c in posted.card.citations))
-        _contains("card provenance", value.get("provenance", []), posted.card.provenance)
+        contains("card says", value.get("says", []), text)
+        lacks("card lacks", value.get("lacks", []), text)
+        contains("card cites", value.get("cites", []), " ".join(c.url for c in posted.card.citations))
+        contains("card provenance", value.get("provenance", []), posted.card.provenance)
         if "accept" in value:
             has = any(a.kind is ActionKind.ACCEPT for a in posted.card.actions)
             _same("card has an Accept button", value["accept"], has)
@@ -96,7 +97,7 @@ class Checks:
         _same("things told", len(wanted), len(found))
         for part, notice in zip(wanted, found, strict=True):
             who = f"{names[notice.reader]}: " if notice.reader else ""
-            _contains("told", part, who + notice.notice.text)
+            contains("told", part, who + notice.notice.text)
 
     async def _requests(self, on: str, value: object) -> None:
         rows = await self._world.parts.ledger.fetch("SELECT state FROM requests ORDER BY rowid")
@@ -133,7 +134,7 @@ class Checks:
         _same("audience", value, (await self._answer(on))["audience"])
 
     async def _reason(self, on: str, value: object) -> None:
-        _contains("reason of the last answer", value, (await self._answer(on))["reason"])
+        contains("reason of the last answer", value, (await self._answer(on))["reason"])
 
     async def _outcome(self, on: str, value: str) -> None:
         _same("outcome of the last answer", value, (await self._answer(on))["outcome"] or "none")
@@ -159,10 +160,10 @@ class Checks:
         _same("on-calls", value, len(await self._world.oncalls(on)))
 
     async def _gate(self, on: str, value: str) -> None:
-        _contains("why the gate opened", value, (await self._oncall_of(on))["gate_reason"])
+        contains("why the gate opened", value, (await self._oncall_of(on))["gate_reason"])
 
     async def _closed_because(self, on: str, value: str) -> None:
-        _contains("why it closed", value, (await self._oncall_of(on))["close_reason"])
+        contains("why it closed", value, (await self._oncall_of(on))["close_reason"])
 
     async def _roles(self, on: str, value: Mapping[str, str]) -> None:
         for label, role in value.items():
@@ -170,7 +171,7 @@ class Checks:
 
     async def _rules(self, on: str, value: Mapping[str, str]) -> None:
         for label, rule in value.items():
-            _contains(f"rule for {label}", rule, (await self._message(label))["rule"])
+            contains(f"rule for {label}", rule, (await self._message(label))["rule"])
 
     async def _messages(self, on: str, value: int) -> None:
         rows = await self._world.rows("messages", on, "at")
@@ -191,17 +192,19 @@ class Checks:
                 "revision": row["revision"],
                 "retracted": bool(row["retracted"]),
                 "space": row["space"],
+                "expires": row["expires_at"] is not None,
+                "operation": row["operation"],
                 "support": speaks,
                 "against": against,
             }
             name = f"entry about {wanted['about']!r}"
             for key in found.keys() & wanted.keys():
                 _same(f"{name}: {key}", wanted[key], found[key])
-            _contains(f"{name}: question", wanted.get("question", []), row["question"])
-            _contains(f"{name}: answer", wanted.get("answer", []), row["answer"])
-            _contains(f"{name}: precondition", wanted.get("precondition", []), row["precondition"])
-            _contains(f"{name}: cites", wanted.get("cites", []), row["citations"])
-            _lacks(f"{name}: lacks", wanted.get("lacks", []), f"{row['question']}\n{row['answer']}")
+            contains(f"{name}: question", wanted.get("question", []), row["question"])
+            contains(f"{name}: answer", wanted.get("answer", []), row["answer"])
+            contains(f"{name}: precondition", wanted.get("precondition", []), row["precondition"])
+            contains(f"{name}: cites", wanted.get("cites", []), row["citations"])
+            lacks(f"{name}: lacks", wanted.get("lacks", []), f"{row['question']}\n{row['answer']}")
 
     async def entry(self, about: str) -> Row:
         """The one entry, tombstones included, whose question or answer has these words."""
@@ -228,6 +231,18 @@ class Checks:
     async def _flagged(self, on: str, value: int) -> None:
         rows = await self._world.parts.ledger.fetch("SELECT * FROM audit WHERE action = 'flag'")
         _same("flags for operators", value, len(rows))
+
+    async def _retrieved(self, on: str, value: int) -> None:
+        passages = json.loads((await self._answer(on))["passages"])
+        _same("passages retrieved for the last answer", value, len(passages))
+
+    async def _contradictions(self, on: str, value: int) -> None:
+        found = await trusting.disputes(self._world.parts.ledger, at=self._world.clock.now())
+        _same("contradictions that are open", value, sum(each.open for each in found))
+
+    async def _expired(self, on: str, value: int) -> None:
+        rows = await self._world.parts.ledger.trust.expired(now=self._world.clock.now())
+        _same("expired entries", value, len(rows))
 
     async def _taken(self, on: str, value: bool) -> None:
         _same("taken", value, self.taken)

@@ -182,5 +182,8 @@ class FailingDatabase:
             raise LedgerError(f"write {number} was not confirmed, as the test asked")
         return rows
 
+    async def scrub(self) -> None:
+        await self._database.scrub()
+
     async def close(self) -> None:
         await self._database.close()

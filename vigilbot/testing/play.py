@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from vigilbot.admin import trusting
 from vigilbot.app import engine_of
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import VigilBotError
 from vigilbot.ports import Embedder, Engine
 from vigilbot.providers.embedder_hash import HashEmbedder
-from vigilbot.testing.checks import Checks, Mismatch
+from vigilbot.testing.checks import Checks, Mismatch, contains, lacks
 from vigilbot.testing.engines import CALLS, DirectedEngine, ScriptedEngine
 from vigilbot.testing.scenario import BadScenario, Scenario, Step, span
 from vigilbot.testing.world import MOMENT, World
@@ -86,6 +87,9 @@ class _Actor:
             "teach": self._teach,
             "retract": self._retract,
             "undo": self._undo,
+            "verify": self._verify,
+            "both": self._both,
+            "share": self._share,
             "expect": self._expect,
         }
 
@@ -185,6 +189,33 @@ class _Actor:
     async def _undo(self, step: Step) -> None:
         entry = await self._checks.entry(step.value)
         await self._world.parts.knowledge.undo(entry["entry"], actor="operator")
+
+    async def _verify(self, step: Step) -> None:
+        entry, now = await self._checks.entry(step.value), self._world.clock.now()
+        parts = self._world.parts
+        await trusting.verify(parts.knowledge, parts.ledger, entry["entry"], actor="operator", at=now)
+
+    async def _both(self, step: Step) -> None:
+        first, second = [await self._checks.entry(words) for words in (step.value, step.options["and"])]
+        await trusting.both_hold(
+            self._world.parts.ledger,
+            first["entry"],
+            second["entry"],
+            tenant=first["tenant"],
+            actor="operator",
+            at=self._world.clock.now(),
+        )
+
+    async def _share(self, step: Step) -> None:
+        shown, reply = await self._world.share(
+            step.value,
+            on=step.options.get("on", "main"),
+            number=int(step.options.get("card", 0)),
+            changes=_only(step.options, "question", "answer", "links"),
+        )
+        contains("the form shows", step.options.get("shows", []), shown)
+        lacks("the form hides", step.options.get("hides", []), shown)
+        contains("reply", step.options.get("reply", []), reply)
 
     async def _expect(self, step: Step) -> None:
         await self._checks.expect(step.value)

@@ -45,6 +45,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "teach": ("answer", "url", "space"),
     "retract": (),
     "undo": (),
+    "verify": (),
+    "both": ("and",),
+    "share": ("on", "card", "reply", "shows", "hides", "question", "answer", "links"),
     "expect": (),
 }
 """Each step's options. A step whose first key is a person's name is a message."""
@@ -52,7 +55,7 @@ EXPECT = (
     "on", "cards", "elsewhere", "card", "deliveries", "result", "results", "runs", "scope", "last_run",
     "would_post", "audience", "reason", "question", "questions", "outcome", "outcomes", "oncall", "oncalls",
     "gate", "closed_because", "roles", "rules", "messages", "knowledge", "entries", "calls", "attempts",
-    "flagged", "taken", "told", "requests",
+    "flagged", "taken", "told", "requests", "contradictions", "expired", "retrieved",
 )  # fmt: skip
 CARD = (
     "number", "says", "lacks", "cites", "provenance", "after", "accept", "under", "readers", "accepted_by",
@@ -60,7 +63,7 @@ CARD = (
 )  # fmt: skip
 ENTRY = (
     "about", "question", "answer", "lacks", "cites", "trust", "support", "against", "revision", "retracted",
-    "precondition", "space",
+    "precondition", "space", "expires", "operation",
 )  # fmt: skip
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -7,19 +7,21 @@ bot, and the bot's cards are read back from the channel. Clock, ledger and engin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from aiohttp import web
 
+from vigilbot.cards import ActionKind
 from vigilbot.clicks import Reply
 from vigilbot.doctor import Check
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import VigilBotError
 from vigilbot.platforms.slack import SlackAdapter
 from vigilbot.platforms.slack_manifest import wanted
+from vigilbot.platforms.slack_render import MENU
 from vigilbot.replay import Life
 from vigilbot.serve.desk import Staff, staffed
 from vigilbot.testing.checks import Mismatch
@@ -28,6 +30,8 @@ from vigilbot.testing.scenario import BadScenario
 from vigilbot.testing.world import MOMENT, TENANT, World
 from vigilbot.workspace import Envelope, Workspace
 
+LOADING: Final = "One moment …"
+"""What a window says until its content is known."""
 SPOKEN: Final = ("close", "reopen", "quiet", "resume")
 """Commands that people in Slack say to the bot in the thread."""
 
@@ -163,6 +167,7 @@ class SlackWorld(World):
         self.workspace.http_target = f"http://127.0.0.1:{self._web.addresses[0][1]}/slack/events"
 
     async def stop(self) -> None:
+        await self.workspace.settled()  # Slack's echo of a card just drawn would find nobody, and wait
         await self.adapter.disconnect()
         if self._web is not None:
             await self._web.cleanup()
@@ -234,6 +239,31 @@ class SlackWorld(World):
         await self.life.until(self.clock.now())
         return Reply(text=str(self.workspace.ephemerals(user)[-1]["text"]), taken=taken)
 
+    async def share(
+        self, who: str, *, on: str = "main", number: int = 0, changes: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Through the card's menu and the window that it opens."""
+        card, user, ws = self.cards(on)[number - 1], self.person(who).id, self.workspace
+        actions = card.card.actions
+        value = next((f"{a.kind.value}:{a.value}" for a in actions if a.kind is ActionKind.SHARE), "")
+        if not value:
+            return await World.share(self, who, on=on, number=number, changes=changes)
+        await self.wait(MOMENT)
+        await ws.click(user, card.channel, card.ts, MENU, value=value)
+        await self._until(lambda: any(_window(view) != LOADING for view in ws.views(user)[-1:]))
+        view = ws.views(user)[-1]
+        inputs = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+        shown = "\n".join(str(element.get("initial_value", "")) for element in inputs.values())
+        reply = _window(view)
+        if inputs:
+            filled = {name: {inputs[name]["action_id"]: text} for name, text in changes.items()}
+            errors = await ws.submit(user, view["id"], filled)
+            reply = str(errors) if errors else _window(ws.views(user)[-1])
+        for left in ws.views(user):
+            await ws.close_view(user, left["id"])
+        await self.life.until(self.clock.now())
+        return shown, reply
+
     async def _until(self, holds: Callable[[], bool]) -> None:
         """Waits for what the bot tells Slack after it has acknowledged."""
         changed = asyncio.Event()
@@ -254,6 +284,23 @@ class SlackWorld(World):
 def _is_about(envelope: Envelope, event: Event) -> bool:
     told = envelope.payload.get("event", {})
     return bool(told.get("channel") == event.channel and told.get("ts") == event.ts)
+
+
+def _window(view: Mapping[str, Any]) -> str:
+    """All text that stands in a window."""
+    found: list[str] = []
+
+    def read(part: object) -> None:
+        if isinstance(part, Mapping):
+            found.extend(str(text) for key, text in part.items() if key == "text" and isinstance(text, str))
+            for each in part.values():
+                read(each)
+        elif isinstance(part, list):
+            for each in part:
+                read(each)
+
+    read(view["blocks"])
+    return " ".join(found)
 
 
 def _has_action(message: dict[str, Any], action: str) -> bool:

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from vigilbot.admin.corrections import corrections_of
 from vigilbot.app import LEDGER, Parts, assembled, spaces_of
+from vigilbot.cards import ActionKind
 from vigilbot.clicks import Reply
 from vigilbot.domain import Citation, Event, EventKind, PassageKind, Trust, Unit
 from vigilbot.errors import VigilBotError
 from vigilbot.interactions.asking import Asking
+from vigilbot.interactions.opening import sharing_of
 from vigilbot.interactions.why import Why
 from vigilbot.knowledge import new_entry_id
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.entries import Revision
 from vigilbot.platforms.replay import PostedCard, PostedNotice
-from vigilbot.ports import Database, Directory, Embedder, Row
+from vigilbot.ports import Database, Directory, Embedder, Interaction, InteractionKind, Row
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.replay import Life
 from vigilbot.settings import Settings
@@ -26,6 +29,9 @@ from vigilbot.stores.migrations import bundled
 from vigilbot.stores.sqlite import SqliteDatabase
 from vigilbot.testing.doubles import RecordingPlatform, Watched
 from vigilbot.testing.engines import DirectedEngine
+from vigilbot.testing.people import Channel as Channel
+from vigilbot.testing.people import Conversation as Conversation
+from vigilbot.testing.people import Person as Person
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TENANT = "T1"
@@ -33,43 +39,6 @@ BOT = "@vigilbot"
 """How people address the bot."""
 MOMENT = timedelta(seconds=1)
 """Between two things that happen one right after the other."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
-    """Somebody in the workspace; the id is the name in capitals."""
-
-    name: str
-    title: str = ""
-    external: bool = False
-    groups: tuple[str, ...] = ()
-    bot: bool = False
-    is_self: bool = False
-    admin: bool = False
-
-    @property
-    def id(self) -> str:
-        return "U-" + self.name.upper()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Channel:
-    name: str
-    external: bool = False
-    private: bool = False
-    direct: bool = False
-
-    @property
-    def id(self) -> str:
-        return "C-" + self.name.upper()
-
-
-@dataclass(slots=True)
-class Conversation:
-    """What a scenario calls by one name: a thread, or a channel when the unit is a channel."""
-
-    channel: Channel
-    root: str  # ts of the first message
 
 
 @dataclass(slots=True)
@@ -106,7 +75,9 @@ class World:
 
     @property
     def life(self) -> Life:
-        return Life(bot=self.parts.bot, clock=self.clock, work=(self.asking.work, self.parts.bot.work))
+        bot = self.parts.bot
+        corrections = corrections_of(bot, platform=self.platform, clock=self.clock)
+        return Life(bot=bot, clock=self.clock, work=(self.asking.work, bot.work, corrections.work))
 
     @property
     def why(self) -> Why:
@@ -323,6 +294,33 @@ class World:
             EventKind.COMMAND, who, channel=known.channel, ts=card.ts, thread=card.thread, at=at
         )
         return event, card.card.actions[0].value
+
+    async def share(
+        self, who: str, *, on: str = "main", number: int = 0, changes: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Somebody wants to share what a card rests on: what the form shows, and what is said in the end.
+
+        ``changes`` are what is written over in the form.
+        """
+        clicked, value = await self.clicked(who, on=on, number=number)
+        name = ActionKind.SHARE.value
+        asked = Interaction(kind=InteractionKind.CLICK, event=clicked, name=name, value=value)
+        sharing = sharing_of(self.parts.bot, roles=self.parts.roles, clock=self.clock)
+        shown = await sharing.clicked(asked)
+        if shown.form is None:
+            return "", shown.text
+        fields = {field.name: str(field.initial) for field in shown.form.fields} | dict(changes)
+        filled = Interaction(
+            kind=InteractionKind.SUBMIT,
+            event=clicked,
+            name=shown.form.name,
+            value=shown.form.value,
+            fields=fields,
+        )
+        reply = await sharing.submitted(filled)
+        await self.life.until(self.clock.now())
+        told = "\n".join(str(field.initial) for field in shown.form.fields)
+        return told, reply.text or str(dict(reply.errors))
 
     async def teach(self, question: str, answer: str, *, url: str = "", space: str = "public") -> str:
         """Puts an entry in force as an import does; returns its id."""

@@ -131,7 +131,8 @@ class Office:
     async def happens(self, kind: EventKind, channel: Channel, by: str) -> None:
         at = self.world.clock.now() + timedelta(seconds=1)
         self.world.clock.advance_to(at)
-        event = self.world.event(kind, by, channel=channel, ts="", thread="", at=at)
+        ts = f"{at.timestamp():.6f}"
+        event = self.world.event(kind, by, channel=channel, ts=ts, thread=ts, at=at)
         await self.opened.desk.receive(replace(event, is_self=True, natural_key=f"{kind}:{channel.id}:{at}"))
         await self.world.parts.bot.ingest()
         await self.opened.joining.work()

@@ -239,6 +239,11 @@ async def test_scope_is_said_set_and_cleared(tmp_path: Path) -> None:
 async def test_mode_by_command_obeys_the_same_rules(tmp_path: Path) -> None:
     async with office(tmp_path, channels=(SHARED,)) as here:
         assert "in mode analysts" in await here.type("ada", "mode", SHARED)
+        asked = await here.ask("ada", "mode everyone", SHARED)
+        assert "shared with another company" in asked.text
+        assert "in mode analysts" in await here.type("ada", "mode", SHARED)
+        done = await here.click("ada", button(asked, ActionKind.CONFIRM), channel=SHARED)
+        assert "in mode everyone now" in done.text
         assert "in mode everyone now" in await here.type("ada", "mode everyone", SHARED)
         assert "Nothing was done" in await here.type("ann", "mode listen", SHARED)
 

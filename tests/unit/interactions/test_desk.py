@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.interactions.office import SHARED, SUPPORT, Office, office
+from tests.unit.interactions.office import SUPPORT, Office, office
 from vigilbot.cards import ActionKind
 from vigilbot.domain import Event
 from vigilbot.errors import LedgerError
@@ -129,7 +129,7 @@ async def talk(here: Office, text: str, *, on: str, after: timedelta = timedelta
 
 async def test_gaps_begin_before_what_came_in_since(tmp_path: Path) -> None:
     """A reconnection is noticed late: newer messages must not hide what was missed."""
-    async with office(tmp_path, channels=(SUPPORT, SHARED)) as here:
+    async with office(tmp_path) as here:
         old = await talk(here, "how do I export?", on="one")
         here.world.clock.advance_to(here.world.clock.now() + timedelta(hours=2))
         new = await talk(here, "anybody?", on="two")
@@ -174,6 +174,14 @@ async def test_what_was_said_while_nobody_wanted_it_to_read_is_no_gap(tmp_path: 
         await here.opened.desk.filled((await here.opened.desk.gaps())[-1])
 
 
-async def test_there_is_no_gap_where_the_bot_is_not_or_nobody_wrote(tmp_path: Path) -> None:
-    async with office(tmp_path, channels=(SUPPORT,)) as here:
+async def test_there_is_no_gap_where_the_bot_is_not(tmp_path: Path) -> None:
+    async with office(tmp_path, channels=()) as here:
+        await talk(here, "how do I export?", on="one")
         assert await here.opened.desk.gaps() == []
+
+
+async def test_where_nobody_wrote_yet_the_gap_begins_with_the_invitation(tmp_path: Path) -> None:
+    async with office(tmp_path, channels=(SUPPORT,)) as here:
+        invited = here.world.clock.now()
+        [gap] = await here.opened.desk.gaps()
+        assert (gap.channel, gap.thread, float(gap.after)) == (SUPPORT.id, "", invited.timestamp())

@@ -11,6 +11,7 @@ import pytest
 
 from vigilbot.cards import Form
 from vigilbot.domain import EventKind
+from vigilbot.interactions.opening import sharing_of
 from vigilbot.interactions.saving import FORM, SHORTCUT, Saving
 from vigilbot.ports import Interaction, InteractionKind, Response, Row
 from vigilbot.settings import load
@@ -44,7 +45,13 @@ async def talked(world: World, answer: str = ANSWER, *, channel: str = "help") -
 
 def saving(world: World) -> Saving:
     parts = world.parts
-    return Saving(ledger=parts.ledger, knowledge=parts.knowledge, roles=parts.roles, clock=world.clock)
+    return Saving(
+        ledger=parts.ledger,
+        knowledge=parts.knowledge,
+        roles=parts.roles,
+        clock=world.clock,
+        sharing=sharing_of(parts.bot, roles=parts.roles, clock=world.clock),
+    )
 
 
 async def choose(world: World, who: str, label: str = "answer", *, text: str = "") -> Response:
@@ -95,6 +102,12 @@ async def test_the_form_is_filled_in_and_what_is_saved_answers_others(world: Wor
     assert "Use gatectl" in world.cards("again")[0].card.body
 
 
+async def test_a_customers_question_is_never_put_where_the_answer_belongs(world: World) -> None:
+    await talked(world)
+    form = form_of(await choose(world, "ann", "asked"))
+    assert [f.initial for f in form.fields if f.name in ("question", "answer")] == [QUESTION, ANSWER]
+
+
 async def test_nothing_is_learned_a_second_time_from_what_was_saved(world: World) -> None:
     await talked(world, "FIX: Run gatectl rotate on the primary")
     await submit(
@@ -128,7 +141,9 @@ async def test_secrets_are_taken_out_before_and_after_the_form(world: World) -> 
     [entry] = await entries(world)
     assert TOKEN not in entry["answer"]
     other = form_of(await choose(world, "ann", "asked"))
-    assert "Secrets" not in other.note
+    assert TOKEN not in repr(other)
+    await world.say("ann", ANSWER, label="harmless", channel="vault")
+    assert "Secrets" not in form_of(await choose(world, "ann", "harmless")).note
 
 
 async def test_what_is_known_already_is_said_and_verified(world: World) -> None:
