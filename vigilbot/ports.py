@@ -250,8 +250,8 @@ class Platform(Protocol):
     a second call with the same key must not show a second message, not even after a restart. ``since``
     is when the key was made: a process that started before need not look for an earlier try. A card for
     analysts is shown to ``readers`` alone, a notice with a ``reader`` to that person alone; both may be
-    lost when they are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is gone does
-    nothing. ``link`` leads to a message, "" where there are no such links. Raises PlatformError,
+    lost when they are away. ``thread`` is "" for the channel itself. ``remove`` of a message that is
+    gone does nothing. ``link`` leads to a message, "" where there are no such links. Raises PlatformError,
     and PlatformRefused when no later try can help (not in the channel, archived, thread deleted).
     """
 
