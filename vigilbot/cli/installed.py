@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -30,6 +31,7 @@ from vigilbot.providers.clock import SystemClock
 from vigilbot.settings import Settings
 from vigilbot.stores.chroma import ChromaIndex
 from vigilbot.stores.exact import ExactIndex
+from vigilbot.stores.inspection import copy_ledger
 
 BATCH = 500
 
@@ -52,6 +54,23 @@ async def ledger_of(settings: Settings, *, make: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
+async def ledger_to_read(settings: Settings) -> AsyncIterator[Ledger]:
+    """The configured ledger as it is at this moment, for looking only: a running bot is not disturbed."""
+    place = settings.data.dir / LEDGER
+    if not place.exists():
+        async with ledger_of(settings) as ledger:  # which says what is missing
+            yield ledger
+        return
+    with tempfile.TemporaryDirectory(prefix="vigilbot-") as name:
+        await asyncio.to_thread(copy_ledger, place, Path(name) / LEDGER)
+        ledger = await open_ledger(Path(name), durable=False)
+        try:
+            yield ledger
+        finally:
+            await ledger.close()
+
+
+@asynccontextmanager
 async def ledger_to_try(settings: Settings) -> AsyncIterator[Ledger]:
     """The configured ledger, or, where there is none yet, an empty one that is thrown away."""
     if (settings.data.dir / LEDGER).exists():
@@ -67,14 +86,15 @@ async def ledger_to_try(settings: Settings) -> AsyncIterator[Ledger]:
 
 
 @asynccontextmanager
-async def bot_of(settings: Settings, *, clock: Clock) -> AsyncIterator[Parts]:
+async def bot_of(settings: Settings, *, clock: Clock, only_look: bool = False) -> AsyncIterator[Parts]:
     """The whole bot, put together as for running, with nobody to speak to and exact search.
 
-    Chroma gives the same answers, and its files stay as they are for the next start.
+    Chroma gives the same answers, and its files stay as they are for the next start. ``only_look``: what
+    is written is thrown away, and a running bot is not disturbed.
     """
     exact = replace(settings, retrieval=replace(settings.retrieval, index="exact"))
     async with (
-        ledger_of(settings) as ledger,
+        (ledger_to_read if only_look else ledger_of)(settings) as ledger,
         assembled(exact, platform=Nobody(), clock=clock, folder=settings.data.dir, ledger=ledger) as parts,
     ):
         yield parts

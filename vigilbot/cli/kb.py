@@ -73,10 +73,10 @@ def list_(
     """List entries, a line each, in the order of their last change."""
     from vigilbot import admin
     from vigilbot.cli import kb_view
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
     async def act() -> admin.Page:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await admin.list_entries(
                 ledger,
                 channel=channel,
@@ -103,10 +103,10 @@ def show(entry: str, as_json: bool, config: Path | None, data: Path | None) -> N
     """Show the life of ENTRY: every revision, who supports it, the answers that leaned on it."""
     from vigilbot import admin
     from vigilbot.cli import kb_view
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
     async def act() -> admin.Life:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await admin.show_entry(ledger, entry)
 
     life = _run(act())
@@ -148,7 +148,7 @@ def search(
 
     async def act() -> tuple[Judged, float]:
         clock = SystemClock()
-        async with bot_of(settings, clock=clock) as parts:
+        async with bot_of(settings, clock=clock, only_look=True) as parts:
             place = await place_of(parts.ledger, channel=channel, spaces=spaces)
             pipeline = parts.bot.pipeline
             judged = await admin.search(question, pipeline=pipeline, place=place, at=clock.now())
@@ -235,10 +235,10 @@ def export(file: Path | None, config: Path | None, data: Path | None) -> None:
     """
     from vigilbot.admin.exchange import export_lines
     from vigilbot.cli.files import writable, write
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
     async def act() -> list[str]:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return [line async for line in export_lines(ledger)]
 
     writable(file)

@@ -132,10 +132,10 @@ def documents(state: str | None, space: str, as_json: bool, config: Path | None,
     asked: a customer's link that waits for an analyst's word. due: not read yet. indexed: answers from it.
     refused: cannot be used, with the reason. gone: was not there any more. ignored: an analyst said no.
     """
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
     async def act() -> list[Row]:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await ledger.documents.all()
 
     found = [

@@ -109,9 +109,9 @@ async def _undo(settings: Settings, entry: str, actor: str | None) -> str:
 
 async def _deeds(settings: Settings, by: str, since: datetime) -> Deeds:
     from vigilbot.admin.undoing import deeds_of
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
-    async with ledger_of(settings) as ledger:
+    async with ledger_to_read(settings) as ledger:
         return await deeds_of(ledger, by, since=since)
 
 
@@ -168,9 +168,9 @@ def as_of(
 
 async def _known(settings: Settings, at: datetime) -> list[Row]:
     from vigilbot.admin.as_of import known_at
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
 
-    async with ledger_of(settings) as ledger:
+    async with ledger_to_read(settings) as ledger:
         return await known_at(ledger, at)
 
 
@@ -206,9 +206,9 @@ def impact(entry: str, as_json: bool, config: Path | None, data: Path | None) ->
 
     async def act() -> Impact:
         from vigilbot.admin.impact import impact_of
-        from vigilbot.cli.installed import ledger_of
+        from vigilbot.cli.installed import ledger_to_read
 
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await impact_of(ledger, entry)
 
     found = asyncio.run(act())
@@ -307,11 +307,11 @@ def gaps(limit: int, as_json: bool, config: Path | None, data: Path | None) -> N
     """List questions within scope that got no answer, alike ones together, the most wanted first."""
 
     async def act() -> Sequence[Gap]:
-        from vigilbot.cli.installed import ledger_of
+        from vigilbot.cli.installed import ledger_to_read
         from vigilbot.evals.kb_gaps import gaps as gaps_of
         from vigilbot.providers.clock import SystemClock
 
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await gaps_of(ledger, now=SystemClock().now())
 
     found = asyncio.run(act())

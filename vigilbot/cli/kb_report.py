@@ -48,11 +48,11 @@ def report(html: Path | None, as_json: bool, config: Path | None, data: Path | N
 
 
 async def _found(config: Path | None, data: Path | None) -> KbReport:
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
     from vigilbot.evals.kb_report import kb_report
     from vigilbot.providers.clock import SystemClock
 
-    async with ledger_of(settings_of(config, data)) as ledger:
+    async with ledger_to_read(settings_of(config, data)) as ledger:
         return await kb_report(ledger, now=SystemClock().now())
 
 

@@ -92,12 +92,12 @@ def share(entry: str, yes: bool, actor: str | None, config: Path | None, data: P
 def contradictions(everything: bool, config: Path | None, data: Path | None) -> None:
     """List entries that answer the same question differently, and what settled them."""
     from vigilbot.admin import trusting
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
     from vigilbot.knowledge.trust import Dispute
     from vigilbot.providers.clock import SystemClock
 
     async def act() -> list[Dispute]:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await trusting.disputes(ledger, at=SystemClock().now())
 
     found = [each for each in asyncio.run(act()) if everything or each.open]
@@ -117,11 +117,11 @@ def flagged(config: Path | None, data: Path | None) -> None:
     """List what a review holds for wrong and may not change itself, with the evidence; and what expired."""
     from vigilbot.admin import trusting
     from vigilbot.admin.trusting import Waiting
-    from vigilbot.cli.installed import ledger_of
+    from vigilbot.cli.installed import ledger_to_read
     from vigilbot.providers.clock import SystemClock
 
     async def act() -> Waiting:
-        async with ledger_of(settings_of(config, data)) as ledger:
+        async with ledger_to_read(settings_of(config, data)) as ledger:
             return await trusting.waiting(ledger, at=SystemClock().now())
 
     found = asyncio.run(act())

@@ -215,16 +215,19 @@ def test_reindex_after_a_change_of_model(full: Installation) -> None:
     assert "Wrote 3 lexical rows" in everything
 
 
-def test_another_process_has_the_ledger(full: Installation) -> None:
-    async def beside(*args: str) -> Result:
+def test_beside_a_running_bot_one_may_look_but_change_nothing(full: Installation) -> None:
+    async def beside(*args: str, exit_code: int) -> Result:
         running = await SqliteDatabase.open(full.data / "ledger.db", migrations=bundled())
         try:
-            return await asyncio.to_thread(full, *args, exit_code=2)
+            return await asyncio.to_thread(full, *args, exit_code=exit_code)
         finally:
             await running.close()
 
-    for args in (("list",), ("import", str(full.lines("new.jsonl", [{**LINES[0], "id": "N"}])))):
-        result = asyncio.run(beside("kb", *args))
+    for args in (("list",), ("show", "K1"), ("export",), ("search", "reset the password"), ("gaps",)):
+        assert asyncio.run(beside("kb", *args, exit_code=0)).stdout
+    new = str(full.lines("new.jsonl", [{**LINES[0], "id": "N"}]))
+    for args in (("import", new), ("retract", "K1", "--reason", "wrong")):
+        result = asyncio.run(beside("kb", *args, exit_code=2))
         assert "another process uses this ledger" in result.stderr
         assert result.stderr.count("\n") == 1
 
