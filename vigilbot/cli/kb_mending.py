@@ -318,7 +318,7 @@ def gaps(limit: int, as_json: bool, config: Path | None, data: Path | None) -> N
     if as_json:
         _dump({"total": len(found), "gaps": [_gap_json(each) for each in found[:limit]]})
         return
-    _line(f"{len(found)} subjects without an answer.")
+    _line(f"{len(found)} subjects without an answer in the last 180 days.")
     for each in found[:limit]:
         who = f"; usually answered by {', '.join(each.answerers)}" if each.answerers else ""
         waiting = f", {each.waiting} waiting" if each.waiting else ""

@@ -34,6 +34,7 @@ from vigilbot.ledger import Entries, Ledger
 from vigilbot.ledger.entries import Revision
 from vigilbot.ledger.rows import blob_vector, to_entry
 from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
+from vigilbot.redact import redact_secrets
 from vigilbot.text.sameness import says_same
 
 __all__ = ["Chunks", "Knowledge", "Learned", "Origin", "lexemes_of", "new_entry_id", "searchable_text"]
@@ -173,8 +174,15 @@ class Knowledge:
     ) -> Learned:
         """Adds the resolution as an entry, or supports the entry that says the same already.
 
-        ``also`` gets the id of whichever it is, for the caller's part of the same write.
+        ``also`` gets the id of whichever it is, for the caller's part of the same write. Secrets are
+        taken out first.
         """
+        extraction = replace(
+            extraction,
+            question=redact_secrets(extraction.question),
+            answer=redact_secrets(extraction.answer),
+            precondition=redact_secrets(extraction.precondition),
+        )
         [vector] = await self._embedder.embed([extraction.question])
         alike = await self.likenesses.of(extraction, vector, tenant=origin.tenant, spaces=[origin.space])
         same = alike.same[0] if alike.same else None
@@ -285,9 +293,9 @@ class Knowledge:
             return False
         changed = replace(
             current,
-            question=question,
-            answer=answer,
-            precondition=precondition,
+            question=redact_secrets(question),
+            answer=redact_secrets(answer),
+            precondition=redact_secrets(precondition),
             citations=citations,
             message_ids=message_ids,
         )
