@@ -177,12 +177,7 @@ class Knowledge:
         ``also`` gets the id of whichever it is, for the caller's part of the same write. Secrets are
         taken out first.
         """
-        extraction = replace(
-            extraction,
-            question=redact_secrets(extraction.question),
-            answer=redact_secrets(extraction.answer),
-            precondition=redact_secrets(extraction.precondition),
-        )
+        extraction = _without_secrets(extraction)
         [vector] = await self._embedder.embed([extraction.question])
         alike = await self.likenesses.of(extraction, vector, tenant=origin.tenant, spaces=[origin.space])
         same = alike.same[0] if alike.same else None
@@ -390,3 +385,12 @@ class Knowledge:
             question=question,
             at=self._clock.now(),
         )
+
+
+def _without_secrets(extraction: Extraction) -> Extraction:
+    return replace(
+        extraction,
+        question=redact_secrets(extraction.question),
+        answer=redact_secrets(extraction.answer),
+        precondition=redact_secrets(extraction.precondition),
+    )

@@ -349,8 +349,10 @@ class Chats:
     async def due_oncalls(self, kind: str, *, now: datetime, limit: int = 50) -> list[Row]:
         """On-calls whose ``run``, ``learn`` or ``close`` timer has come, oldest first."""
         column = {"run": "run_at", "learn": "learn_at", "close": "close_at"}[kind]
+        # what is to be learned are the questions that a run finds
+        after = "AND (run_at IS NULL OR run_at > :now) " if kind == "learn" else ""
         return await self._database.fetch(
-            f"SELECT * FROM oncalls WHERE {column} IS NOT NULL AND {column} <= :now "
+            f"SELECT * FROM oncalls WHERE {column} IS NOT NULL AND {column} <= :now {after}"
             f"AND (lease_until IS NULL OR lease_until <= :now) ORDER BY {column}, id LIMIT :limit",
             now=stamp(now),
             limit=limit,
