@@ -146,10 +146,6 @@ class Runs:
         )
         return rows[0] if rows else None
 
-    async def delivery_by_key(self, key: str) -> Row | None:
-        rows = await self._database.fetch("SELECT * FROM deliveries WHERE key = :key", key=key)
-        return rows[0] if rows else None
-
     async def card_at(self, tenant: str, channel: str, ts: str) -> Row | None:
         """The delivery whose card stands at a platform's message, None when it is no card."""
         rows = await self._database.fetch(
