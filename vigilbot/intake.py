@@ -28,7 +28,7 @@ INBOX_TRIES = 5
 KNOWN, KNOWN_READING = timedelta(days=7), timedelta(days=30)
 """So long an event that comes a second time is recognised: a platform repeats one within hours, reading what
 was missed may bring up older ones."""
-_MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^<>]*)?>")
+_MENTION = re.compile(r"<@[\w-]+(?:\|[^<>]*)?>")
 _CALLED = re.compile(r"\s*@[\w.-]+[\s,:]*")
 """A name the text begins with, where the platform writes names and no ids."""
 

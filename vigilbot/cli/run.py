@@ -1,4 +1,4 @@
-"""``vigilbot run``: the bot in Slack, until it is told to stop."""
+"""``vigilbot run``: the bot in its chats, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -19,30 +19,33 @@ if TYPE_CHECKING:
 @click.command()
 @installation
 def run(config: Path | None, data: Path | None) -> None:
-    """Run the bot in Slack, until Ctrl-C or SIGTERM.
+    """Run the bot in the chats that platform.connect names, until Ctrl-C or SIGTERM.
 
-    The tokens come from the environment: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN for slack.mode socket or
-    SLACK_SIGNING_SECRET for http; `vigilbot manifest` prints the app they belong to. On being told to stop
+    The secrets come from the environment. Slack: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN for slack.mode socket
+    or SLACK_SIGNING_SECRET for http; `vigilbot manifest` prints the app they belong to. Lark and Feishu:
+    LARK_APP_ID and LARK_APP_SECRET; config/lark.md says how the app is made. On being told to stop
     it finishes what runs and ends within 30 seconds with exit code 0; what is not done stands in the ledger
     and is done at the next start.
     """
-    from vigilbot.serve.slack import slack_secrets
+    from vigilbot.providers.packages import refuse_known_bad
+    from vigilbot.serve.chats import secrets_of
 
+    refuse_known_bad()
     settings = settings_of(config, data)
-    secrets = slack_secrets(settings, os.environ)  # what is missing is told before anything heavy is loaded
+    secrets = secrets_of(settings, os.environ)  # what is missing is told before anything heavy is loaded
 
     async def serving(stop: asyncio.Event) -> None:
         from vigilbot.providers.clock import SystemClock
         from vigilbot.serve import Service, keep_what_is_loaded
-        from vigilbot.serve.slack import slack_chat, slack_pictures
+        from vigilbot.serve.chats import opened
 
         clock = SystemClock()
-        async with slack_pictures(settings, secrets) as files:
+        async with opened(settings, secrets, clock=clock) as connection:
             service = Service(
                 settings=settings,
-                chat=slack_chat(settings, secrets, clock=clock),
+                chat=connection.chat,
                 clock=clock,
-                pictures=files.picture,
+                pictures=connection.pictures,
                 loaded=keep_what_is_loaded,
             )
             await service.run(stop, listening=lambda at: click.echo(f"Health and metrics: {at}", err=True))

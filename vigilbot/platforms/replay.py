@@ -26,9 +26,9 @@ from vigilbot.platforms.export_files import (
     load_list,
     open_export,
 )
+from vigilbot.platforms.payloads import Skipped
 from vigilbot.platforms.slack_records import (
     ExportChannel,
-    Skipped,
     Workspace,
     channels_of,
     event_of,

@@ -19,10 +19,12 @@ from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
+from vigilbot.platforms.payloads import Skipped, map_in, text_in
 from vigilbot.platforms.slack_answers import SlackAnswers
 from vigilbot.platforms.slack_backfill import SlackBackfill
 from vigilbot.platforms.slack_calls import is_call
@@ -30,7 +32,7 @@ from vigilbot.platforms.slack_client import BAD_TOKEN, SlackClient, SlackRefusal
 from vigilbot.platforms.slack_events import Me, event_of
 from vigilbot.platforms.slack_people import SlackPeople
 from vigilbot.platforms.slack_posting import SlackPosting
-from vigilbot.platforms.slack_records import Skipped, map_in, text_in
+from vigilbot.platforms.slack_signatures import Signatures
 from vigilbot.platforms.slack_socket import SlackSocket
 from vigilbot.ports import Clock, Inbound, TransportState
 
@@ -50,8 +52,8 @@ Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 class SlackAdapter(SlackPosting):
     """``base_url`` ends in /api/; ``timeout``, ``ping`` and ``grace`` are seconds, ``grace`` the longest.
 
-    ``app_token`` is for mode socket, ``signing_secret`` for mode http, where ``routes`` are to be served.
-    ``ignored`` counts what came in and was of no use, by a short reason.
+    ``app_token`` is for mode socket, ``signing_secret`` for mode http, where ``routes`` are to be served at
+    ``path``. ``ignored`` counts what came in and was of no use, by a short reason.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class SlackAdapter(SlackPosting):
         grace: float,
         history: Literal["internal", "shared"],
         clock: Clock,
+        path: str = PATH,
     ) -> None:
         self._problems: dict[str, str] = {}
         client = SlackClient(
@@ -75,7 +78,7 @@ class SlackAdapter(SlackPosting):
         people = SlackPeople(client=client, clock=clock, problems=self._problems)
         super().__init__(client=client, people=people, clock=clock, grace=timedelta(seconds=grace))
         self._bot_token, self._app_token, self._secret = bot_token, app_token, signing_secret
-        self._mode = mode
+        self._mode, self._path = mode, path
         self._timeout = timeout
         self._ping = ping
         self._answers = SlackAnswers(
@@ -84,6 +87,7 @@ class SlackAdapter(SlackPosting):
         self._backfill = SlackBackfill(client=client, clock=clock, problems=self._problems)
         self._filling = asyncio.Lock()
         self.ignored: Counter[str] = Counter()
+        self._signatures = Signatures(clock=clock, counts=self.ignored)
         self._inbound: Inbound | None = None  # None: nothing is taken in
         self._app: AsyncApp | None = None
         self._socket: SlackSocket | None = None
@@ -93,6 +97,10 @@ class SlackAdapter(SlackPosting):
         self._taking: set[asyncio.Task[Any]] = set()  # requests of Slack's that are not answered yet
         self._replies: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
+
+    @property
+    def tenant(self) -> str:
+        return self._people.me.team
 
     # -- Directory
 
@@ -167,7 +175,7 @@ class SlackAdapter(SlackPosting):
 
     def routes(self) -> Sequence[Route]:
         """What the bot's web server serves in mode http: method, path, handler."""
-        return [("POST", PATH, self._over_http)] if self._mode == "http" else []
+        return [("POST", self._path, self._over_http)] if self._mode == "http" else []
 
     # -- the way in
 
@@ -184,8 +192,8 @@ class SlackAdapter(SlackPosting):
         async def authorize() -> AuthorizeResult:
             return granted  # bolt's own way asks Slack for every event of a burst
 
-        async def take(body: dict[str, Any]) -> BoltResponse:
-            return await self._take(body)
+        async def take(body: dict[str, Any], request: AsyncBoltRequest) -> BoltResponse:
+            return await self._take(body, "".join(request.headers.get("x-slack-signature", ())))
 
         quiet = logging.getLogger("vigilbot.slack.bolt")
         quiet.setLevel(logging.ERROR)  # it warns of the token in the environment that it does not use
@@ -200,7 +208,7 @@ class SlackAdapter(SlackPosting):
         app.middleware(take)
         return app
 
-    async def _take(self, body: Mapping[str, Any]) -> BoltResponse:
+    async def _take(self, body: Mapping[str, Any], signature: str) -> BoltResponse:
         """Durable first: whatever is returned here is the acknowledgement, and an error is none."""
         inbound, task = self._inbound, asyncio.current_task()
         if inbound is None or task is None:
@@ -209,6 +217,8 @@ class SlackAdapter(SlackPosting):
         task.add_done_callback(self._taking.discard)
         try:
             if is_call(body):
+                if self._signatures.repeated(signature):
+                    return BoltResponse(status=409)
                 ack = await self._answers.take(body, inbound)
                 return BoltResponse(status=200, body=dict(ack) if ack else "")
             await self._receive(body, inbound)
@@ -252,6 +262,7 @@ class SlackAdapter(SlackPosting):
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
         if not (_STAMP.fullmatch(stamp) and signature.isascii()):  # bolt's check would raise
+            self._signatures.unsigned()
             return web.Response(status=401, text="unsigned")
         try:
             asked = await to_bolt_request(request)
@@ -259,7 +270,10 @@ class SlackAdapter(SlackPosting):
             raise
         except Exception:  # bytes of a stranger, read by bolt before it checks who sent them
             return web.Response(status=400, text="malformed")
-        return await to_aiohttp_response(await app.async_dispatch(asked))
+        answer = await app.async_dispatch(asked)
+        if answer.status == 401:
+            self._signatures.unsigned()
+        return await to_aiohttp_response(answer)
 
     async def _hello(self, connections: int) -> None:
         """A connection is new: what came while there was none is read. Runs before its first event."""

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from vigilbot.cards import Panel, Section
 from vigilbot.errors import PlatformError
+from vigilbot.platforms.payloads import map_in, text_in
 from vigilbot.platforms.slack_calls import Call, Surface, call_of, opened_home
 from vigilbot.platforms.slack_client import SlackClient
 from vigilbot.platforms.slack_people import SlackPeople
 from vigilbot.platforms.slack_posting import SlackPosting
-from vigilbot.platforms.slack_records import map_in, text_in
 from vigilbot.platforms.slack_render import (
     form_view,
     home_view,

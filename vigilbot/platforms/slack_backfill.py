@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vigilbot.errors import PlatformError
+from vigilbot.platforms.payloads import list_in, map_in, text_in
 from vigilbot.platforms.slack_client import NOT_A_MEMBER, SlackClient, SlackRefusal
 from vigilbot.platforms.slack_events import Me, events_in_history, membership
-from vigilbot.platforms.slack_records import list_in, map_in, parse_ts, text_in
+from vigilbot.platforms.slack_records import parse_ts
 from vigilbot.ports import Clock, Inbound, Watermark
 
 log = logging.getLogger("vigilbot.slack")

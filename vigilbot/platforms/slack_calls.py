@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from vigilbot.cards import OPENS_A_WINDOW, ActionKind
 from vigilbot.domain import Event, EventKind
+from vigilbot.platforms.payloads import list_in, map_in, text_in
 from vigilbot.platforms.slack_events import LONGEST_ID, LONGEST_TEXT, Me, is_foreign
-from vigilbot.platforms.slack_records import attached_to, list_in, map_in, parse_ts, text_in
+from vigilbot.platforms.slack_records import attached_to, parse_ts
 from vigilbot.platforms.slack_render import PREFIX, form_fields, read_action
 from vigilbot.ports import Interaction, InteractionKind
 from vigilbot.text import plain

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from vigilbot.errors import PlatformError
+from vigilbot.platforms.payloads import list_in, text_in
 from vigilbot.platforms.slack_client import SlackClient, SlackRefusal, proxy_in_use
 from vigilbot.platforms.slack_manifest import PERMISSIONS, wanted
-from vigilbot.platforms.slack_records import list_in, text_in
 
 Status = Literal["ok", "warning", "failed"]
 INSTALL: Final = "Take the output of `vigilbot manifest` over into the app's page and install it again."

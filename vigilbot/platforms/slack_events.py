@@ -13,17 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from vigilbot.domain import Event, EventKind
-from vigilbot.platforms.slack_records import (
-    SAID,
-    SLACKBOT,
-    Skipped,
-    attached_to,
-    files_of,
-    images_of,
-    map_in,
-    parse_ts,
-    text_in,
-)
+from vigilbot.platforms.payloads import Skipped, map_in, text_in
+from vigilbot.platforms.slack_records import SAID, SLACKBOT, attached_to, files_of, images_of, parse_ts
 
 LONGEST_TEXT: Final = 40_000  # characters; Slack's own limit
 LONGEST_ID: Final = 100

@@ -60,7 +60,7 @@ class SlackFiles:
             raise PlatformError(f"{name}: {str(error) or type(error).__name__}") from error
         except PlatformError as error:
             raise type(error)(f"{name}: {error}") from None
-        kind = _kind(content)
+        kind = media_type(content)
         if not kind:
             raise PlatformRefused(f"{name}: neither PNG, JPEG, GIF nor WebP")
         picture = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
@@ -106,7 +106,7 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.casefold()
 
 
-def _kind(content: bytes) -> str:
+def media_type(content: bytes) -> str:
     """The media type that the first bytes show; what a server calls the file is not asked."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"

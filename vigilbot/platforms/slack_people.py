@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from vigilbot.domain import Event
 from vigilbot.errors import PlatformError, PlatformRefused
+from vigilbot.platforms.payloads import list_in, map_in, text_in
 from vigilbot.platforms.slack_client import SlackClient, SlackRefusal
 from vigilbot.platforms.slack_events import Me, is_foreign
-from vigilbot.platforms.slack_records import Person, list_in, map_in, people_of, text_in
+from vigilbot.platforms.slack_records import Person, people_of
 from vigilbot.ports import Clock
 from vigilbot.text import plain
 

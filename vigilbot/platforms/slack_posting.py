@@ -17,9 +17,10 @@ from typing import Any, Final, Generic, TypeVar
 from vigilbot.cards import Card, Notice, plain_text
 from vigilbot.domain import Decision
 from vigilbot.errors import PlatformError, PlatformRefused
-from vigilbot.platforms.slack_client import FateUnknown, SlackClient, SlackRefusal
+from vigilbot.platforms.pacing import FateUnknown
+from vigilbot.platforms.payloads import list_in, map_in, text_in
+from vigilbot.platforms.slack_client import SlackClient, SlackRefusal
 from vigilbot.platforms.slack_people import SlackPeople
-from vigilbot.platforms.slack_records import list_in, map_in, text_in
 from vigilbot.platforms.slack_render import card_message, notice_message
 from vigilbot.ports import Clock
 
@@ -163,7 +164,12 @@ class SlackPosting:
         tried = self._tried.get(key) or (self._from_before(since) if sent is None else None)
         if tried is not None:
             self._tried.put(key, tried)
-            ts = await self._found(channel, thread, key, tried)
+            try:
+                ts = await self._found(channel, thread, key, tried)
+            except PlatformRefused:
+                raise
+            except PlatformError as error:
+                raise FateUnknown(str(error), retry_after=error.retry_after) from error
             self._tried.drop(key)
             if ts:
                 log.info("the message %s had arrived as %s", key, ts)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from vigilbot.domain import Event, EventKind, Image
+from vigilbot.platforms.payloads import Skipped, list_in, map_in, text_in
 from vigilbot.text import plain
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,13 +64,6 @@ class Workspace:
     enterprise: str
     people: Mapping[str, Person]
     names: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Skipped:
-    """A record that is no event, and why: a short stable word for the statistics."""
-
-    reason: str
 
 
 def parse_ts(value: object) -> tuple[str, datetime] | None:
@@ -280,22 +274,3 @@ def images_of(files: Iterable[Mapping[str, Any]]) -> Iterable[Image]:
 def _commonest(values: Iterable[str]) -> str:
     counts = Counter(value for value in values if value)
     return min(counts, key=lambda value: (-counts[value], value)) if counts else ""
-
-
-def text_in(record: Mapping[str, Any], key: str) -> str:
-    value = record.get(key)
-    if not isinstance(value, str):
-        return ""
-    if value.isascii():
-        return value
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def map_in(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def list_in(record: Mapping[str, Any], key: str) -> list[Any]:
-    value = record.get(key)
-    return value if isinstance(value, list) else []

@@ -21,7 +21,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from vigilbot.errors import PlatformError
-from vigilbot.platforms.slack_client import Bucket, quiet_logger
+from vigilbot.platforms.pacing import Bucket
+from vigilbot.platforms.slack_client import quiet_logger
 from vigilbot.ports import Clock
 
 log = logging.getLogger("vigilbot.slack")

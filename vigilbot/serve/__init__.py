@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import Protocol
 
 from vigilbot.app import Parts, assembled, open_ledger
 from vigilbot.doctor import Check, examine
@@ -23,13 +22,14 @@ from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, VigilBo
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.figures import WAITING
 from vigilbot.ledger.rows import moment
-from vigilbot.ports import Clock, Directory, Embedder, Platform, Transport
+from vigilbot.ports import Clock, Embedder
 from vigilbot.providers.pictures import Pictures
+from vigilbot.serve.chat import Chat
 from vigilbot.serve.checks import premises_of
 from vigilbot.serve.desk import Staff, staffed
 from vigilbot.serve.door import Door
 from vigilbot.serve.rounds import Rounds
-from vigilbot.server import Condition, Route, Server
+from vigilbot.server import Condition, Server
 from vigilbot.settings import Settings
 
 log = logging.getLogger("vigilbot.serve")
@@ -45,12 +45,6 @@ def keep_what_is_loaded() -> None:
     else: looking at all of the embedding model held up the event loop for a quarter of a second."""
     gc.collect()
     gc.freeze()
-
-
-class Chat(Platform, Directory, Transport, Protocol):
-    """All that a live platform is to a bot. ``routes`` are its pages in the bot's web server."""
-
-    def routes(self) -> Sequence[Route]: ...
 
 
 class Service:
@@ -90,7 +84,7 @@ class Service:
         """
         known = self._settings
         async with AsyncExitStack() as stack:
-            ledger = await open_ledger(known.data.dir)
+            ledger = await open_ledger(known.data.dir, redacts=known.data.redact)
             stack.push_async_callback(ledger.close)
             rounds = Rounds(
                 clock=self._clock,

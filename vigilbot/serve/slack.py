@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from aiohttp import ClientSession
 
 from vigilbot.errors import BadInput
-from vigilbot.platforms.slack import SlackAdapter
+from vigilbot.platforms.slack import PATH, SlackAdapter
 from vigilbot.platforms.slack_files import SlackFiles
 from vigilbot.ports import Clock
+from vigilbot.serve.named import Named
 from vigilbot.settings import Settings
 
+SLACK = Named(platform="slack")
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"
 APPS = "https://api.slack.com/apps"
 _WHERE = {
@@ -33,19 +35,20 @@ class SlackSecrets:
     signing_secret: str = field(repr=False)
 
 
-def slack_secrets(settings: Settings, environ: Mapping[str, str]) -> SlackSecrets:
+def slack_secrets(settings: Settings, environ: Mapping[str, str], named: Named = SLACK) -> SlackSecrets:
     """Raises BadInput that names the variable and the page where its value stands."""
     wanted = (BOT_TOKEN, APP_TOKEN if settings.slack.mode == "socket" else SIGNING_SECRET)
-    found = {name: environ.get(name, "").strip() for name in wanted}
+    found = {name: environ.get(named.variable(name), "").strip() for name in wanted}
     for name, value in found.items():
+        place = f"environment variable {named.variable(name)}"
         remedy = f"It stands at {APPS}, in your app under {_WHERE[name]}; `vigilbot manifest` makes the app"
         if not value:
-            raise BadInput("is not set", place=f"environment variable {name}", remedy=remedy)
+            raise BadInput("is not set", place=place, remedy=remedy)
         begins = _BEGINS.get(name, "")
         if not value.startswith(begins):
             raise BadInput(
                 f"does not begin with {begins}: this is another kind of token",
-                place=f"environment variable {name}",
+                place=place,
                 remedy=remedy,
             )
     return SlackSecrets(
@@ -55,7 +58,9 @@ def slack_secrets(settings: Settings, environ: Mapping[str, str]) -> SlackSecret
     )
 
 
-def slack_chat(settings: Settings, secrets: SlackSecrets, *, clock: Clock) -> SlackAdapter:
+def slack_chat(
+    settings: Settings, secrets: SlackSecrets, named: Named = SLACK, *, clock: Clock
+) -> SlackAdapter:
     """Not connected yet."""
     known = settings.slack
     return SlackAdapter(
@@ -69,6 +74,7 @@ def slack_chat(settings: Settings, secrets: SlackSecrets, *, clock: Clock) -> Sl
         grace=known.grace,
         history=known.history,
         clock=clock,
+        path=named.path(PATH),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
+from vigilbot.settings.chats import LarkSettings, PlatformSettings
 from vigilbot.settings.learning import (
     DocumentSettings,
     LearnSettings,
@@ -34,6 +35,7 @@ from vigilbot.settings.sections import (
     ModeSettings,
     OnCallSettings,
     PromptSettings,
+    RetentionSettings,
     RetrievalSettings,
     RoleSettings,
     ScopeSettings,
@@ -67,8 +69,11 @@ class Settings:
     review: ReviewSettings = field(default_factory=ReviewSettings)
     standing: StandingSettings = field(default_factory=StandingSettings)
     data: DataSettings = field(default_factory=DataSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     prompts: PromptSettings = field(default_factory=PromptSettings)
+    platform: PlatformSettings = field(default_factory=PlatformSettings)
     slack: SlackSettings = field(default_factory=SlackSettings)
+    lark: LarkSettings = field(default_factory=LarkSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

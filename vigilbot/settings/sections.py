@@ -158,6 +158,13 @@ class ModelSettings:
     )
     failures: int = setting(3, "Failures in a row after which a model rests.", least=1, most=100)
     cool_down: Seconds = setting(60.0, "How long a failing model rests before it is tried again.", least=1)
+    at_once: int = setting(
+        100,
+        "At most so many judgements are asked for at one time, and half as many runs go on side by side; "
+        "what comes more waits. A model on a machine of one's own may need less.",
+        least=1,
+        most=1000,
+    )
     calls_per_run: int = setting(
         16, "At most so many requests for one piece of work (a run, a lesson).", least=1, most=1000
     )
@@ -207,6 +214,19 @@ class AnswerSettings:
     post: float | None = setting(
         None, "Confidence from which a card is posted for everyone. null: the engine's own.", least=0, most=1
     )
+    precision: float | None = setting(
+        None,
+        "The share of cards for everyone that should be right. The bot finds the confidence for it, space by "
+        "space, from what became of its answers, shown or not. null: a fixed confidence. answer.post, when "
+        "set, comes first.",
+        least=0.5,
+        most=0.99,
+    )
+
+    @property
+    def target(self) -> float | None:
+        """The share of right cards to aim at; None where the confidence is fixed."""
+        return self.precision if self.post is None else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +284,28 @@ class DataSettings:
     """Where the bot keeps what it knows."""
 
     dir: Path = setting(Path("data"), "Folder of the ledger and the index, made when missing.")
+    redact: bool = setting(
+        True,
+        "Keys, passwords and card numbers are taken out of messages before they are stored. E-mail addresses "
+        "and telephone numbers stay: where to write or call is part of many answers.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionSettings:
+    """How long what people wrote is kept. What was learned from it stays."""
+
+    messages: Seconds = setting(
+        7776000.0,
+        "After the last message of a closed on-call, its texts and the questions made of them are kept so "
+        "long; 0s: for ever. Looked at once a day.",
+        least=0,
+    )
+    traces: Seconds = setting(
+        7776000.0,
+        "The same for the traces of its runs: candidate passages, reasons, errors of models.",
+        least=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,27 +1,40 @@
-"""What the bot shows in a Slack workspace, kept as values beside what the channels really show."""
+"""What the bot shows on a platform, kept as values beside what the channels really show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from vigilbot.cards import Card, Notice
 from vigilbot.domain import Decision
 from vigilbot.errors import VigilBotError
 from vigilbot.platforms.replay import PostedCard, PostedNotice
-from vigilbot.platforms.slack import SlackAdapter
+from vigilbot.ports import Platform
 from vigilbot.providers.clock import SimulatedClock
-from vigilbot.workspace import Workspace
+
+
+class Stage(Protocol):
+    """The platform's other side, as far as a scenario disturbs and looks at it."""
+
+    def refuse(self) -> None:
+        """The next message is refused for now."""
+
+    def lose(self) -> None:
+        """The next message arrives and its answer does not."""
+
+    def shown(self, notices: Set[str]) -> set[tuple[str, str]]:
+        """Channel and id of every card that everybody sees; ``notices`` are the keys of what is none."""
+        ...
 
 
 class Mirrored:
-    """Posts through Slack and keeps what was posted as values, for the scenario's expectations."""
+    """Posts through an adapter and keeps what was posted as values, for the scenario's expectations."""
 
-    def __init__(self, *, workspace: Workspace, clock: SimulatedClock) -> None:
-        self.adapter: SlackAdapter | None = None
-        self._workspace = workspace
+    def __init__(self, *, stage: Stage, clock: SimulatedClock) -> None:
+        self.adapter: Platform | None = None
+        self._stage = stage
         self._clock = clock
         self._cards: dict[str, PostedCard] = {}
         self._notices: dict[str, PostedNotice] = {}
@@ -37,11 +50,11 @@ class Mirrored:
 
     def refuse(self, times: int) -> None:
         for _ in range(times):
-            self._workspace.faults.limit("chat.postMessage", 1)
+            self._stage.refuse()
 
     def lose(self, times: int) -> None:
         for _ in range(times):
-            self._workspace.faults.drop("chat.postMessage", applied=True)
+            self._stage.lose()
 
     async def post(
         self,
@@ -55,7 +68,7 @@ class Mirrored:
         since: datetime | None = None,
     ) -> str:
         self.attempts += 1
-        ts = await self._slack.post(
+        ts = await self._real.post(
             tenant=tenant,
             channel=channel,
             thread=thread,
@@ -77,11 +90,11 @@ class Mirrored:
         return ts
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
-        await self._slack.update(tenant=tenant, channel=channel, ts=ts, card=card)
+        await self._real.update(tenant=tenant, channel=channel, ts=ts, card=card)
         self._cards[ts] = replace(self._cards[ts], card=card)
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
-        await self._slack.remove(tenant=tenant, channel=channel, ts=ts)
+        await self._real.remove(tenant=tenant, channel=channel, ts=ts)
         self._cards.pop(ts, None)
 
     async def notify(
@@ -95,7 +108,7 @@ class Mirrored:
         reader: str = "",
         since: datetime | None = None,
     ) -> str:
-        ts = await self._slack.notify(
+        ts = await self._real.notify(
             tenant=tenant,
             channel=channel,
             thread=thread,
@@ -117,39 +130,22 @@ class Mirrored:
         return ts
 
     async def amend(self, *, tenant: str, channel: str, ts: str, notice: Notice) -> None:
-        await self._slack.amend(tenant=tenant, channel=channel, ts=ts, notice=notice)
+        await self._real.amend(tenant=tenant, channel=channel, ts=ts, notice=notice)
         self._notices[ts] = replace(self._notices[ts], notice=notice)
 
     async def link(self, *, tenant: str, channel: str, ts: str) -> str:
-        return await self._slack.link(tenant=tenant, channel=channel, ts=ts)
+        return await self._real.link(tenant=tenant, channel=channel, ts=ts)
 
     @property
-    def _slack(self) -> SlackAdapter:
+    def _real(self) -> Platform:
         if self.adapter is None:
             raise VigilBotError("the bot is not running")
         return self.adapter
 
     def differences(self) -> list[str]:
         """Where the channels show other cards than were posted, one line each."""
-        said = {notice.key for notice in self.notices}
-        shown = {
-            (channel, message["ts"])
-            for channel in self._workspace.channels
-            for message in _everything(self._workspace, channel)
-            if (key := _key(message)) and key not in said
-        }
+        shown = self._stage.shown({notice.key for notice in self.notices})
         meant = {(p.channel, p.ts) for p in self.posted if p.card.audience is Decision.EVERYONE}
         return [f"not shown: {one}" for one in sorted(meant - shown)] + [
             f"shown, not meant: {one}" for one in sorted(shown - meant)
         ]
-
-
-def _everything(workspace: Workspace, channel: str) -> list[dict[str, Any]]:
-    roots = workspace.messages(channel)
-    replies = [m for root in roots for m in workspace.messages(channel, root["ts"])[1:]]
-    return roots + replies
-
-
-def _key(message: dict[str, Any]) -> str:
-    """Of a message of the bot's; "" for everybody else's."""
-    return str(message.get("metadata", {}).get("event_payload", {}).get("key", ""))

@@ -7,7 +7,7 @@ bot, and the bot's cards are read back from the channel. Clock, ledger and engin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -34,6 +34,27 @@ LOADING: Final = "One moment …"
 """What a window says until its content is known."""
 SPOKEN: Final = ("close", "reopen", "quiet", "resume")
 """Commands that people in Slack say to the bot in the thread."""
+
+
+class SlackStage:
+    """``testing.mirrored.Stage`` of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def refuse(self) -> None:
+        self._workspace.faults.limit("chat.postMessage", 1)
+
+    def lose(self) -> None:
+        self._workspace.faults.drop("chat.postMessage", applied=True)
+
+    def shown(self, notices: Set[str]) -> set[tuple[str, str]]:
+        return {
+            (channel, message["ts"])
+            for channel in self._workspace.channels
+            for message in _everything(self._workspace, channel)
+            if (key := _key(message)) and key not in notices
+        }
 
 
 class SlackLife(Life):
@@ -84,7 +105,7 @@ class SlackWorld(World):
         for user in self.workspace.users.values():
             user.team = TENANT
         await self.workspace.start()
-        self.mirrored = Mirrored(workspace=self.workspace, clock=self.clock)
+        self.mirrored = Mirrored(stage=SlackStage(self.workspace), clock=self.clock)
         self.platform = self.mirrored
         groups: dict[str, list[str]] = {}
         for person in self.people.values():
@@ -284,6 +305,17 @@ class SlackWorld(World):
 def _is_about(envelope: Envelope, event: Event) -> bool:
     told = envelope.payload.get("event", {})
     return bool(told.get("channel") == event.channel and told.get("ts") == event.ts)
+
+
+def _everything(workspace: Workspace, channel: str) -> list[dict[str, Any]]:
+    roots = workspace.messages(channel)
+    replies = [m for root in roots for m in workspace.messages(channel, root["ts"])[1:]]
+    return roots + replies
+
+
+def _key(message: dict[str, Any]) -> str:
+    """Of a message of the bot's; "" for everybody else's."""
+    return str(message.get("metadata", {}).get("event_payload", {}).get("key", ""))
 
 
 def _window(view: Mapping[str, Any]) -> str:

@@ -13,7 +13,8 @@ import pytest
 from tests.unit.platforms.slack_parts import Inbox, adapter, joined, listening, until
 from vigilbot.domain import EventKind
 from vigilbot.errors import BadInput, PlatformError
-from vigilbot.platforms.slack_client import Bucket, proxy_in_use
+from vigilbot.platforms.pacing import Bucket
+from vigilbot.platforms.slack_client import proxy_in_use
 from vigilbot.ports import Watermark
 from vigilbot.workspace import Workspace
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigilbot.domain import Event, EventKind
+from vigilbot.platforms.payloads import Skipped
 from vigilbot.platforms.slack_calls import call_of, is_call, opened_home
 from vigilbot.platforms.slack_events import HANDLERS, LONGEST_TEXT, Me, event_of, events_in_history
-from vigilbot.platforms.slack_records import Skipped
 
 ME = Me(team="T1", user="UBOT", bot="BBOT", enterprise="E1", url="https://acme.slack.com/")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -1,0 +1,282 @@
+"""Lark and Feishu: events in, messages out, over the long connection or a webhook.
+
+LarkAdapter is Transport, Platform and Directory in one. An event is durable before it is acknowledged;
+what nobody has a use for is acknowledged and counted, since Lark would repeat it for hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from aiohttp import web
+
+from vigilbot.domain import Event, EventKind
+from vigilbot.errors import BadInput, PlatformError, VigilBotError
+from vigilbot.platforms.lark_answers import LarkAnswers, is_click
+from vigilbot.platforms.lark_backfill import LarkBackfill
+from vigilbot.platforms.lark_client import BAD_APP, NO_SCOPE, LarkClient, LarkRefusal
+from vigilbot.platforms.lark_events import LarkMe, events_of
+from vigilbot.platforms.lark_files import LarkFiles
+from vigilbot.platforms.lark_people import LarkPeople
+from vigilbot.platforms.lark_posting import LarkPosting
+from vigilbot.platforms.lark_socket import LarkSocket
+from vigilbot.platforms.lark_webhook import Untrusted, opened
+from vigilbot.platforms.lark_words import Words
+from vigilbot.platforms.payloads import Skipped, map_in, text_in
+from vigilbot.ports import Clock, Inbound, TransportState
+
+log = logging.getLogger("vigilbot.lark")
+
+PATH: Final = "/lark/events"
+CONSOLE: Final = "the app's page in the developer console, Credentials & Basic Info"
+PAUSE: Final = 30.0  # seconds until history that could not be read is tried again
+LEAVE: Final = 3.0  # seconds that what runs at the end may still take
+Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+
+
+class LarkAdapter(LarkPosting):
+    """``base_url`` is the open platform's; ``timeout`` and ``ping`` are seconds.
+
+    ``encrypt_key`` and ``token`` are for mode webhook, where ``routes`` are to be served at ``path``.
+    ``ignored`` counts what came in and was of no use, by a short reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        app_secret: str,
+        encrypt_key: str = "",
+        token: str = "",
+        mode: Literal["socket", "webhook"],
+        base_url: str,
+        timeout: float,
+        ping: float,
+        language: Literal["auto", "en", "zh"],
+        clock: Clock,
+        path: str = PATH,
+    ) -> None:
+        self._problems: dict[str, str] = {}
+        client = LarkClient(app_id=app_id, app_secret=app_secret, base_url=base_url, timeout=timeout)
+        people = LarkPeople(client=client, clock=clock, problems=self._problems)
+        words = Words(fixed=language, usual="zh" if "feishu" in base_url else "en")
+        super().__init__(client=client, people=people, words=words)
+        self.files = LarkFiles(client)
+        self._clock = clock
+        self._encrypt_key, self._token = encrypt_key, token
+        self._mode, self._path = mode, path
+        self._timeout, self._ping = timeout, ping
+        self._answers = LarkAnswers(
+            client=client, people=people, posting=self, words=words, clock=clock, spawn=self._behind
+        )
+        self._backfill = LarkBackfill(client=client, clock=clock, problems=self._problems)
+        self._filling = asyncio.Lock()
+        self.ignored: Counter[str] = Counter()
+        self._inbound: Inbound | None = None  # None: nothing is taken in
+        self._socket: LarkSocket | None = None
+        self._last_event_at: datetime | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    @property
+    def tenant(self) -> str:
+        return self._people.me.tenant
+
+    # -- Directory
+
+    async def completed(self, event: Event, *, settle: bool = False) -> Event:
+        return await self._people.completed(event, settle=settle)
+
+    # -- Transport
+
+    async def connect(self, inbound: Inbound) -> None:
+        self._client.open()
+        try:
+            self._people.me = await self._who_am_i()
+            if self._mode == "webhook":
+                self._check_secrets()
+                await inbound.gaps()  # marks them, before the first event moves the watermark
+                self._inbound = inbound
+                return
+            self._inbound = inbound
+            self._socket = LarkSocket(
+                client=self._client, ping=self._ping, clock=self._clock, take=self._take, hello=self._hello
+            )
+            await self._socket.connect(self._timeout)
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def backfill(self) -> int:
+        inbound = self._inbound
+        if inbound is None:
+            return 0
+        async with self._filling:
+            new = await self._backfill.fill(inbound, self._people.me)
+        if self._backfill.incomplete:
+            self._behind(self._fill_again(after=PAUSE))
+        return new
+
+    async def disconnect(self) -> None:
+        self._inbound = None
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close(leave=LEAVE)
+        waited = {task for task in self._background if task is not asyncio.current_task()}
+        if waited:
+            await asyncio.wait(waited, timeout=LEAVE)
+        for task in waited:
+            task.cancel()
+        await asyncio.gather(*waited, return_exceptions=True)
+        await self._client.close()
+
+    def state(self) -> TransportState:
+        connected = self._socket.connected if self._socket else self._inbound is not None
+        problems = dict(self._problems)
+        if self._client.void:
+            problems["secret"] = (
+                "Lark does not accept the app's secret any more: set the new one and restart."
+            )
+        if self._socket is not None and self._socket.problem:
+            problems["socket"] = self._socket.problem
+        connected = connected and not self._client.void
+        return TransportState(
+            platform="lark",
+            connected=connected,
+            sockets=int(connected and self._socket is not None),
+            last_event_at=self._last_event_at,
+            limited=self._client.limited,
+            problems=tuple(problems.values()),
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """What the bot's web server serves in mode webhook: method, path, handler."""
+        return [("POST", self._path, self._over_http)] if self._mode == "webhook" else []
+
+    # -- the way in
+
+    async def _take(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Durable first: returning is the acknowledgement, an error is none."""
+        inbound = self._inbound
+        if inbound is None:
+            raise PlatformError("not connected")
+        self._last_event_at = self._clock.now()
+        if is_click(body):
+            return await self._answers.click(body, inbound)
+        if (call := self._answers.menu(body)) is not None:
+            await self._answers.obey(call, inbound)
+            return {}
+        events = events_of(body, self._people.me)
+        if isinstance(events, Skipped):
+            self.ignored[events.reason] += 1
+            return {}
+        for event in events:
+            await self._receive(event, body, inbound)
+        return {}
+
+    async def _receive(self, event: Event, body: Mapping[str, Any], inbound: Inbound) -> None:
+        if event.kind is EventKind.CHANNEL_CHANGED:
+            self._people.forget_chat(event.channel)
+        if event.kind is EventKind.POSTED:
+            self._words.heard(event.channel, event.text)
+        call = self._answers.called(event, body)
+        if call is not None:
+            await self._answers.obey(call, inbound)
+        else:
+            await inbound.receive(event)
+
+    async def _over_http(self, request: web.Request) -> web.StreamResponse:
+        if self._inbound is None:
+            return web.Response(status=503, text="not connected")
+        try:
+            body = opened(
+                await request.read(),
+                request.headers,
+                encrypt_key=self._encrypt_key,
+                token=self._token,
+                now=self._clock.now(),
+            )
+        except Untrusted as error:
+            self.ignored[f"refused: {error}"] += 1
+            return web.Response(status=401, text=str(error))
+        if text_in(body, "type") == "url_verification":
+            return web.json_response({"challenge": text_in(body, "challenge")})
+        try:
+            return web.json_response(await self._take(body))
+        except VigilBotError as error:
+            log.error("not taken in and so not acknowledged: %s", error)
+            return web.Response(status=500)
+
+    async def _hello(self, again: bool) -> None:
+        """A connection is new: what came while there was none is read. Runs before its first event."""
+        inbound = self._inbound
+        while inbound is not None and inbound is self._inbound:
+            try:
+                await inbound.gaps()
+                break
+            except VigilBotError as error:  # nothing is taken in before the gap is marked
+                log.error("the gap before this connection could not be marked: %s", error)
+                await asyncio.sleep(1)
+        if again:
+            self._behind(self._fill_again())
+
+    async def _fill_again(self, *, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
+        try:
+            log.info("read what was missed: %d happenings were new", await self.backfill())
+        except VigilBotError as error:
+            log.error("what was missed was not taken in: %s", error)
+            self._behind(self._fill_again(after=PAUSE))
+
+    # -- the beginning
+
+    async def _who_am_i(self) -> LarkMe:
+        try:
+            bot = map_in(await self._client.read("/bot/v3/info", whole=True), "bot")
+            tenant = map_in(await self._client.read("/tenant/v2/tenant/query"), "tenant")
+        except LarkRefusal as error:
+            if error.code in BAD_APP:
+                raise BadInput(
+                    str(error), place="LARK_APP_ID, LARK_APP_SECRET", remedy=f"Copy both from {CONSOLE}"
+                ) from error
+            if error.code in NO_SCOPE:
+                raise BadInput(
+                    str(error),
+                    place="permissions",
+                    remedy="Grant what config/lark.md lists and publish a version of the app",
+                ) from error
+            raise
+        return LarkMe(
+            app=self._client.app_id,
+            user=text_in(bot, "open_id"),
+            tenant=text_in(tenant, "tenant_key"),
+            name=text_in(bot, "app_name"),
+        )
+
+    def _check_secrets(self) -> None:
+        for name, value in (
+            ("LARK_ENCRYPT_KEY", self._encrypt_key),
+            ("LARK_VERIFICATION_TOKEN", self._token),
+        ):
+            if not value.strip():
+                raise BadInput(
+                    "it is not set",
+                    place=name,
+                    remedy="Copy it from the app's page Events & Callbacks, Encryption Strategy",
+                )
+
+    def _behind(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._background.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("work for Lark broke off", exc_info=error)
+
+        task.add_done_callback(done)
+        return task
