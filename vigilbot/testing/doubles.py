@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from vigilbot.cards import Card, Notice
-from vigilbot.errors import LedgerError, PlatformError
+from vigilbot.engines.extractive.identify import Layered
+from vigilbot.errors import LedgerError, PlatformError, PlatformUnsure
 from vigilbot.platforms.replay import PostedCard, PostedNotice, ReplayPlatform
 from vigilbot.ports import Clock, Database, Embedder, Platform, Row, Statement, Vector
 
@@ -29,6 +31,11 @@ class RememberingEmbedder:
     @property
     def dimensions(self) -> int:
         return self._embedder.dimensions
+
+    @cached_property
+    def halfway(self) -> Embedder:
+        inner = self._embedder
+        return RememberingEmbedder(inner.halfway if isinstance(inner, Layered) else inner)
 
     async def embed(self, texts: Sequence[str]) -> Vector:
         missing = list(dict.fromkeys(text for text in texts if text not in self._known))
@@ -79,7 +86,7 @@ class RecordingPlatform:
         self._refusals = times
 
     def lose(self, times: int) -> None:
-        """The next so many posts show their card, but the answer is lost: PlatformError."""
+        """The next so many posts show their card, but the answer is lost: PlatformUnsure."""
         self._losses = times
 
     async def post(
@@ -125,7 +132,7 @@ class RecordingPlatform:
     def _answered(self, ts: str) -> str:
         if self._losses:
             self._losses -= 1
-            raise PlatformError("the connection broke after the request, as the test asked")
+            raise PlatformUnsure("the connection broke after the request, as the test asked")
         return ts
 
     async def update(self, *, tenant: str, channel: str, ts: str, card: Card) -> None:
@@ -182,8 +189,8 @@ class FailingDatabase:
             raise LedgerError(f"write {number} was not confirmed, as the test asked")
         return rows
 
-    async def scrub(self) -> None:
-        await self._database.scrub()
+    async def scrub(self, *, anew: bool = True) -> None:
+        await self._database.scrub(anew=anew)
 
     async def close(self) -> None:
         await self._database.close()

@@ -18,9 +18,6 @@ from vigilbot.clicks import Reply
 from vigilbot.doctor import Check
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import VigilBotError
-from vigilbot.larkspace import LarkTenant
-from vigilbot.larkspace.cards import actions
-from vigilbot.larkspace.state import Message
 from vigilbot.platforms.lark import LarkAdapter
 from vigilbot.platforms.lark_posting import uuid_of
 from vigilbot.replay import Life
@@ -29,6 +26,9 @@ from vigilbot.testing.checks import Mismatch
 from vigilbot.testing.mirrored import Mirrored
 from vigilbot.testing.scenario import BadScenario
 from vigilbot.testing.world import BOT, MOMENT, TENANT, World
+from vigilbot.workspace.lark import LarkTenant
+from vigilbot.workspace.lark.cards import actions
+from vigilbot.workspace.lark.state import Message
 
 SPOKEN: Final = ("close", "reopen", "quiet", "resume")
 """Commands that people say to the bot in the topic."""

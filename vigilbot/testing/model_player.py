@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vigilbot.domain import (
@@ -42,7 +42,7 @@ class MarkPlayer:
         self._embedder = embedder or HashEmbedder()
 
     async def __call__(self, asked: Asked) -> Answered:
-        blocks = {name: text for name, _, text in _BLOCK.findall(asked.text)}
+        blocks = blocks_of(asked.text)
         if "scope" in blocks:
             return Answered.of(await self._identify(blocks))
         if "newest" in blocks:
@@ -115,6 +115,11 @@ class MarkPlayer:
         }
 
 
+def blocks_of(prompt: str) -> dict[str, str]:
+    """The blocks of data in a filled prompt, by their names."""
+    return {name: text for name, _, text in _BLOCK.findall(prompt)}
+
+
 def _dialogue(blocks: Mapping[str, str]) -> Dialogue:
     rows = [json.loads(row) for row in blocks["dialogue"].splitlines()]
     return Dialogue(
@@ -122,12 +127,13 @@ def _dialogue(blocks: Mapping[str, str]) -> Dialogue:
             Message(
                 id=row["id"],
                 ts=row["id"],
-                at=datetime.fromisoformat(row["at"]).replace(tzinfo=UTC),
+                # rows are in order, their times may be the same: a prompt tells minutes
+                at=datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) + timedelta(milliseconds=place),
                 role=Role(row["role"]),
                 author=row["author"],
                 text=row["text"],
             )
-            for row in rows
+            for place, row in enumerate(rows)
             if "omitted" not in row
         )
     )

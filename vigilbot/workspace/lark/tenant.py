@@ -13,12 +13,12 @@ from typing import Self
 
 from aiohttp import web
 
-from vigilbot.larkspace.api import Api
-from vigilbot.larkspace.cards import actions
-from vigilbot.larkspace.delivery import Delivery, Push
-from vigilbot.larkspace.state import Chat, Document, Json, Message, State, User
-from vigilbot.larkspace.ways import Sockets, Webhook
 from vigilbot.workspace.faults import Faults
+from vigilbot.workspace.lark.api import Api
+from vigilbot.workspace.lark.cards import actions
+from vigilbot.workspace.lark.delivery import Delivery, Push
+from vigilbot.workspace.lark.state import Chat, Document, Json, Message, State, User
+from vigilbot.workspace.lark.ways import Sockets, Webhook
 from vigilbot.workspace.timing import Timing
 
 TICK_SECONDS = 0.02

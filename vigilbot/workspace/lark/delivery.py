@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from vigilbot.larkspace.state import Json
 from vigilbot.workspace.faults import Faults
+from vigilbot.workspace.lark.state import Json
 from vigilbot.workspace.timing import Timing
 
 ACK_SECONDS = 3.0

@@ -48,16 +48,14 @@ def unpack(data: bytes) -> Seen:
 
 @cache
 def _frame() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="larkspace.proto", package="larkspace", syntax="proto2")
+    file = descriptor_pb2.FileDescriptorProto(name="lark.proto", package="lark", syntax="proto2")
     header = file.message_type.add(name="Header")
     for name, number in (("key", 1), ("value", 2)):
         header.field.add(name=name, number=number, type=_STRING, label=_LABEL_REQUIRED)
     frame = file.message_type.add(name="Frame")
     for name, number, kind in _WHOLE:
         frame.field.add(name=name, number=number, type=kind, label=_LABEL_REQUIRED)
-    frame.field.add(
-        name="headers", number=5, type=_MESSAGE, label=_LABEL_REPEATED, type_name=".larkspace.Header"
-    )
+    frame.field.add(name="headers", number=5, type=_MESSAGE, label=_LABEL_REPEATED, type_name=".lark.Header")
     for name, number, kind in (
         ("payload_encoding", 6, _STRING),
         ("payload_type", 7, _STRING),
@@ -67,4 +65,4 @@ def _frame() -> Any:
         frame.field.add(name=name, number=number, type=kind, label=_LABEL_OPTIONAL)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("larkspace.Frame"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("lark.Frame"))

@@ -6,82 +6,39 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aiohttp import web
 
-from vigilbot.larkspace.cards import problem
-from vigilbot.larkspace.state import Chat, Json, Message, State
 from vigilbot.workspace.faults import Faults, Trouble
-
-OK = 0
-BAD_REQUEST, NOT_A_MEMBER, RECALLED, NOT_MINE, NO_SCOPE, BAD_CARD = (
-    230001,
-    230002,
-    230011,
-    230017,
-    99991672,
-    230099,
+from vigilbot.workspace.lark.answers import (
+    BAD_CARD,
+    BAD_REQUEST,
+    BAD_SECRET,
+    BAD_TOKEN,
+    IDEMPOTENT_SECONDS,
+    NO_CHAT,
+    NO_DOCUMENT,
+    NO_SCOPE,
+    NO_USER,
+    NOT_A_MEMBER,
+    NOT_MINE,
+    OK,
+    PAGE,
+    PER_CHAT,
+    RECALLED,
+    SCOPES,
+    SENDING,
+    SLOW_DOWN,
+    TOKEN_SECONDS,
+    Called,
+    Refused,
+    Request,
 )
-BAD_TOKEN, BAD_SECRET, SLOW_DOWN, NO_CHAT, NO_USER, NO_DOCUMENT = (
-    99991663,
-    10014,
-    99991400,
-    232011,
-    41050,
-    1770032,
-)
-TOKEN_SECONDS = 7200
-IDEMPOTENT_SECONDS = 3600
-PER_CHAT = 5  # messages a second
-PAGE = 50
-SENDING = "/im/v1/messages"
-"""What faults call every request that sends a message, a reply too."""
-SCOPES = frozenset(
-    {
-        "im:message:send_as_bot",
-        "im:message.group_msg",
-        "im:message:readonly",
-        "im:chat:readonly",
-        "im:resource",
-        "contact:user.base:readonly",
-        "contact:group:readonly",
-        "contact:department.base:readonly",
-        "tenant:tenant:readonly",
-        "docx:document:readonly",
-        "wiki:wiki:readonly",
-    }
-)
+from vigilbot.workspace.lark.cards import problem
+from vigilbot.workspace.lark.state import Chat, Json, Message, State
 
-
-class Refused(Exception):
-    """A code other than 0."""
-
-    def __init__(self, code: int, message: str, *, missing: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.missing = missing
-
-
-@dataclass(kw_only=True, slots=True)
-class Called:
-    verb: str
-    path: str
-    body: Json
-    query: Mapping[str, str]
-    answer: Json = field(default_factory=dict)
-    code: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    parts: Mapping[str, str]
-    body: Json
-    query: Mapping[str, str]
-
-
-Handler = Callable[["Api", _Request], Json]
+Handler = Callable[["Api", Request], Json]
 
 
 class Api:
@@ -177,7 +134,7 @@ class Api:
             if match and verb == called.verb:
                 if scope and scope not in self.scopes:
                     raise Refused(NO_SCOPE, "Access denied", missing=scope)
-                return handler(self, _Request(match.groupdict(), called.body, called.query))
+                return handler(self, Request(match.groupdict(), called.body, called.query))
         raise Refused(BAD_REQUEST, f"no such method: {called.verb} {called.path}")
 
     def _token(self, body: Json) -> Json:
@@ -189,21 +146,21 @@ class Api:
 
     # -- who and where
 
-    def bot_info(self, _: _Request) -> Json:
+    def bot_info(self, _: Request) -> Json:
         bot = {"open_id": self.app["open_id"], "app_name": self.app["name"], "activate_status": 2}
         return {"_whole": True, "bot": bot}
 
-    def tenant_info(self, _: _Request) -> Json:
+    def tenant_info(self, _: Request) -> Json:
         return {"tenant": {"tenant_key": self.state.tenant, "name": "Company"}}
 
-    def chats(self, request: _Request) -> Json:
+    def chats(self, request: Request) -> Json:
         mine = [
             c for c in self.state.chats.values() if c.has_bot and c.mode != "p2p" and c.status == "normal"
         ]
         items = [{"chat_id": chat.id, "name": chat.name, "external": chat.external} for chat in mine]
         return _page(items, request)
 
-    def chat(self, request: _Request) -> Json:
+    def chat(self, request: Request) -> Json:
         chat = self._mine(request.parts["chat"])
         return {
             "name": chat.name,
@@ -214,7 +171,7 @@ class Api:
             "tenant_key": self.state.tenant,
         }
 
-    def user(self, request: _Request) -> Json:
+    def user(self, request: Request) -> Json:
         user = self.state.users.get(request.parts["user"])
         if user is None or user.tenant != self.state.tenant:
             raise Refused(NO_USER, "no user authority error")
@@ -228,21 +185,21 @@ class Api:
             }
         }
 
-    def groups_of(self, request: _Request) -> Json:
+    def groups_of(self, request: Request) -> Json:
         member = request.query.get("member_id", "")
         return {"group_list": [g for g, (_, members) in self.state.groups.items() if member in members]}
 
-    def groups(self, request: _Request) -> Json:
+    def groups(self, request: Request) -> Json:
         items = [{"id": group, "name": name} for group, (name, _) in self.state.groups.items()]
         return _page(items, request, name="grouplist")
 
-    def department(self, request: _Request) -> Json:
+    def department(self, request: Request) -> Json:
         name = self.state.departments.get(request.parts["department"], "")
         return {"department": {"name": name, "open_department_id": request.parts["department"]}}
 
     # -- messages
 
-    def create(self, request: _Request) -> Json:
+    def create(self, request: Request) -> Json:
         to, kind = str(request.body.get("receive_id", "")), request.query.get("receive_id_type", "")
         if kind == "open_id":
             if to not in self.state.users:
@@ -250,11 +207,11 @@ class Api:
             return self._say(self.state.p2p(to), request.body)
         return self._say(self._mine(to), request.body)
 
-    def reply(self, request: _Request) -> Json:
+    def reply(self, request: Request) -> Json:
         above = self._message(request.parts["message"])
         return self._say(self._mine(above.chat), request.body, above=above)
 
-    def change(self, request: _Request) -> Json:
+    def change(self, request: Request) -> Json:
         message = self._own(request.parts["message"])
         content = str(request.body.get("content", ""))
         self._check("interactive", content)
@@ -262,19 +219,19 @@ class Api:
         self._changed({"type": "message", "chat": message.chat, "id": message.id})
         return {}
 
-    def delete(self, request: _Request) -> Json:
+    def delete(self, request: Request) -> Json:
         message = self._own(request.parts["message"])
         message.deleted = True
         self._changed({"type": "message", "chat": message.chat, "id": message.id})
         return {}
 
-    def one(self, request: _Request) -> Json:
+    def one(self, request: Request) -> Json:
         message = self._message(request.parts["message"])
         self._mine(message.chat)
         within = [self.state.messages[name] for name in message.forwarded if name in self.state.messages]
         return {"items": [self.shown(message), *(self.shown(m) for m in within)]}
 
-    def history(self, request: _Request) -> Json:
+    def history(self, request: Request) -> Json:
         query = request.query
         since = int(query.get("start_time", "0") or 0) * 1000
         where = query.get("container_id", "")
@@ -290,7 +247,7 @@ class Api:
             raise Refused(NO_SCOPE, "Access denied", missing="im:message.group_msg")
         return _page([self.shown(message) for message in found], request)
 
-    def resource(self, request: _Request) -> Json:
+    def resource(self, request: Request) -> Json:
         content, kind = self.state.files.get(request.parts["key"], (b"", ""))
         if not content:
             raise Refused(BAD_REQUEST, "file not found")
@@ -298,14 +255,14 @@ class Api:
 
     # -- documents
 
-    def raw_content(self, request: _Request) -> Json:
+    def raw_content(self, request: Request) -> Json:
         return {"content": self._document(request.parts["token"]).text}
 
-    def document(self, request: _Request) -> Json:
+    def document(self, request: Request) -> Json:
         found = self._document(request.parts["token"])
         return {"document": {"document_id": found.token, "title": found.title, "revision_id": 1}}
 
-    def node(self, request: _Request) -> Json:
+    def node(self, request: Request) -> Json:
         token = self.state.wiki.get(request.query.get("token", ""))
         if token is None:
             raise Refused(131005, "node not found")
@@ -412,7 +369,7 @@ class Api:
         return found
 
 
-def _page(items: list[Json], request: _Request, *, name: str = "items") -> Json:
+def _page(items: list[Json], request: Request, *, name: str = "items") -> Json:
     size = int(request.query.get("page_size", PAGE))
     at = int(request.query.get("page_token", "0") or 0)
     more = at + size < len(items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from vigilbot.larkspace.state import Json
+from vigilbot.workspace.lark.state import Json
 
 LARGEST = 30 * 1024
 ELEMENTS = 200

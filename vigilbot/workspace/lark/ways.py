@@ -16,10 +16,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from vigilbot.larkspace.delivery import Delivery, Push
-from vigilbot.larkspace.frames import pack, unpack
-from vigilbot.larkspace.state import Json
 from vigilbot.workspace.faults import Faults
+from vigilbot.workspace.lark.delivery import Delivery, Push
+from vigilbot.workspace.lark.frames import pack, unpack
+from vigilbot.workspace.lark.state import Json
 from vigilbot.workspace.timing import Timing
 
 PART = 60_000  # bytes of a frame's payload; what is larger comes in several

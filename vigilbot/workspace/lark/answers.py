@@ -1,0 +1,73 @@
+"""What the open platform's API is asked, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vigilbot.workspace.lark.state import Json
+
+OK = 0
+BAD_REQUEST, NOT_A_MEMBER, RECALLED, NOT_MINE, NO_SCOPE, BAD_CARD = (
+    230001,
+    230002,
+    230011,
+    230017,
+    99991672,
+    230099,
+)
+BAD_TOKEN, BAD_SECRET, SLOW_DOWN, NO_CHAT, NO_USER, NO_DOCUMENT = (
+    99991663,
+    10014,
+    99991400,
+    232011,
+    41050,
+    1770032,
+)
+TOKEN_SECONDS = 7200
+IDEMPOTENT_SECONDS = 3600
+PER_CHAT = 5  # messages a second
+PAGE = 50
+SENDING = "/im/v1/messages"
+"""What faults call every request that sends a message, a reply too."""
+SCOPES = frozenset(
+    {
+        "im:message:send_as_bot",
+        "im:message.group_msg",
+        "im:message:readonly",
+        "im:chat:readonly",
+        "im:resource",
+        "contact:user.base:readonly",
+        "contact:group:readonly",
+        "contact:department.base:readonly",
+        "tenant:tenant:readonly",
+        "docx:document:readonly",
+        "wiki:wiki:readonly",
+    }
+)
+
+
+class Refused(Exception):
+    """A code other than 0."""
+
+    def __init__(self, code: int, message: str, *, missing: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.missing = missing
+
+
+@dataclass(kw_only=True, slots=True)
+class Called:
+    verb: str
+    path: str
+    body: Json
+    query: Mapping[str, str]
+    answer: Json = field(default_factory=dict)
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    parts: Mapping[str, str]
+    body: Json
+    query: Mapping[str, str]
