@@ -14,7 +14,9 @@ import pytest
 from vigilbot.demo.live import Live
 from vigilbot.demo.player import Player, Scene
 from vigilbot.demo.stage import SHARED, SUPPORT
+from vigilbot.demo.venue import SlackVenue
 from vigilbot.testing import HashEmbedder
+from vigilbot.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,11 @@ class Open:
         async with self.http.get(self.url + path) as answer:
             assert answer.status == 200
             return await answer.json()
+
+
+def in_slack(here: Open) -> Workspace:
+    assert isinstance(here.live.venue, SlackVenue)
+    return here.live.venue.workspace
 
 
 @asynccontextmanager
@@ -55,9 +62,9 @@ async def test_the_bot_greets_and_the_first_step_of_the_story_is_judged() -> Non
     async with opened() as here:
         async with here.http.get(here.url + "/") as page:
             assert "<html" in (await page.text()).lower()
-        names = {channel.name: ident for ident, channel in here.live.workspace.channels.items()}
+        names = {channel.name: ident for ident, channel in in_slack(here).channels.items()}
         for name in (SUPPORT, SHARED):
-            assert any("VigilBot" in m["text"] for m in here.live.workspace.messages(names[name]))
+            assert any("VigilBot" in m["text"] for m in in_slack(here).messages(names[name]))
         assert await here.get("/side/run") is None
         story = await here.get("/story")
         assert not any(step["done"] for step in story["steps"])

@@ -37,7 +37,16 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 @click.option(
     "--speed", type=float, default=60.0, show_default=True, help="How many times as fast as it was."
 )
-def demo(headless: bool, port: int | None, no_browser: bool, export: Path | None, speed: float) -> None:
+@click.option(
+    "--platform",
+    type=click.Choice(["slack", "lark"]),
+    default="slack",
+    show_default=True,
+    help="Whose chat the page shows.",
+)
+def demo(
+    headless: bool, port: int | None, no_browser: bool, export: Path | None, speed: float, platform: str
+) -> None:
     """Try the bot in a browser: a workspace on this machine with the real bot in it, knowing nothing yet.
 
     Play the written story, step through it, or type what you like as anybody: customer, analyst, outsider,
@@ -58,10 +67,12 @@ def demo(headless: bool, port: int | None, no_browser: bool, export: Path | None
 
     async def serving(stop: asyncio.Event) -> None:
         from vigilbot.demo.live import Live, free_port
+        from vigilbot.demo.venue import LarkVenue, SlackVenue
 
         click.echo("Starting: the embedding model takes some seconds to load …", err=True)
         taken = free_port(USUAL_PORT) if port is None else port
-        live = Live(port=taken, export=events, speed=speed, peers_are_analysts=peers)
+        venue = LarkVenue() if platform == "lark" else SlackVenue()
+        live = Live(port=taken, export=events, speed=speed, peers_are_analysts=peers, venue=venue)
         await live.run(stop, at=lambda url: _say(url, browser=not no_browser))
 
     until_told(serving)

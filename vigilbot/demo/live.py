@@ -1,6 +1,6 @@
-"""The demonstration in a browser: workspace, page and the real bot, on one port of this machine.
+"""The demonstration in a browser: a venue, its page and the real bot, on one port of this machine.
 
-The bot is the one of ``vigilbot run``: it reaches the workspace over Socket Mode, as it reaches Slack. Only
+The bot is the one of ``vigilbot run``: it reaches the venue over a socket, as it reaches Slack or Lark. Only
 its settings differ: what takes minutes in a team's day takes seconds here.
 """
 
@@ -18,16 +18,15 @@ from aiohttp import web
 from vigilbot.demo import side
 from vigilbot.demo.player import Player
 from vigilbot.demo.stage import Stage, until_idle
-from vigilbot.demo.story import STORY
+from vigilbot.demo.story import STORY, Step
+from vigilbot.demo.venue import SlackVenue, Venue
 from vigilbot.domain import Event
 from vigilbot.errors import BadInput
 from vigilbot.ledger.figures import WAITING
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
 from vigilbot.serve import Service
-from vigilbot.serve.slack import SlackSecrets, slack_chat
 from vigilbot.settings import load
-from vigilbot.workspace import Workspace
 from vigilbot.workspace.page import attach
 
 HOST = "127.0.0.1"
@@ -70,14 +69,17 @@ class Live:
         speed: float = 60.0,
         peers_are_analysts: bool = False,
         embedder: Embedder | None = None,
+        venue: Venue | None = None,
+        story: Sequence[Step] = STORY,
     ) -> None:
+        self._told = story
         self._port = port
         self._export = export
         self._speed = speed
         self._peers = peers_are_analysts
         self._embedder = embedder
         self._clock = SystemClock()
-        self.workspace = Workspace()
+        self.venue: Venue = venue or SlackVenue()
         self.service: Service | None = None
         self.player: Player | None = None
 
@@ -85,26 +87,23 @@ class Live:
         """Raises BadInput when the port is taken."""
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigilbot-demo-")))
-            stage = Stage(workspace=self.workspace)
+            stage = Stage(venue=self.venue)
             await (stage.set_up_export(self._export) if self._export else stage.set_up())
-            attach(self.workspace, self.workspace.web_app)
-            self.workspace.web_app.add_routes(self._routes())
+            attach(self.venue.shown(), self.venue.web_app)
+            self.venue.web_app.add_routes(self._routes())
             await self._listen()
-            stack.push_async_callback(self.workspace.stop)
+            stack.push_async_callback(self.venue.stop)
             settings = load(
                 options=QUICK
                 | {
                     "data.dir": str(folder),
-                    "slack.base_url": self.workspace.api_url,
+                    **self.venue.settings(),
                     "roles.peers_are_analysts": str(self._peers).lower(),
                 }
             )
-            secrets = SlackSecrets(
-                bot_token=self.workspace.bot_token, app_token=self.workspace.app_token, signing_secret=""
-            )
-            chat = slack_chat(settings, secrets, clock=self._clock)
+            chat = self.venue.chat(settings, clock=self._clock)
             self.service = Service(settings=settings, chat=chat, clock=self._clock, embedder=self._embedder)
-            scenes = stage.scenes(STORY, self._idle)
+            scenes = stage.scenes(self._told, self._idle)
             if self._export:
                 scenes = stage.replayed(self._export, speed=self._speed, caught_up=self._caught_up)
             self.player = Player(scenes)
@@ -118,7 +117,7 @@ class Live:
 
     async def _listen(self) -> None:
         try:
-            await self.workspace.start(host=HOST, port=self._port)
+            await self.venue.start(host=HOST, port=self._port)
         except OSError as error:
             raise BadInput(
                 f"port {self._port} is taken ({error.strerror or error})",
@@ -132,7 +131,7 @@ class Live:
         await self.service.ready.wait()
         await stage.invite()
         await self._idle(2.0)
-        at(self.workspace.url)
+        at(self.venue.url)
         if self._export and self.player is not None:
             self.player.play()
 
@@ -151,7 +150,7 @@ class Live:
             due = await parts.ledger.next_due() if parts else None
             return None if due is None else (due - self._clock.now()).total_seconds()
 
-        await until_idle(seconds, settled=self.workspace.settled, due_in=due_in)
+        await until_idle(seconds, settled=self.venue.settled, due_in=due_in)
 
     # -- pages beside the workspace's own
 

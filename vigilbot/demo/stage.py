@@ -1,21 +1,18 @@
-"""The stage: a workspace on this machine, its people and channels, and what they do as scenes."""
+"""The stage: people and channels of a venue on this machine, and what they do as scenes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from vigilbot.cards import ActionKind
 from vigilbot.demo.player import Scene
 from vigilbot.demo.story import ANALYST, ANALYST_TITLE, CUSTOMERS, Accept, Heading, Say, Step, Wait
+from vigilbot.demo.venue import Venue
 from vigilbot.domain import Event, EventKind
-from vigilbot.workspace import Workspace
 
 SUPPORT, SHARED = "support", "acme-shared"
 OPERATOR, OUTSIDER = "Ada", "Kim"
-OTHER_COMPANY = "T000ACME"
 
 SHORTLY = 4.0  # seconds of work to wait for after somebody spoke or clicked
 LEARNED = 7.0  # after an analyst spoke: the learning, too
@@ -28,18 +25,18 @@ Idle = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True)
 class Stage:
-    workspace: Workspace
+    venue: Venue
     people: dict[str, str] = field(default_factory=dict)  # name: user id
     channels: dict[str, str] = field(default_factory=dict)
 
     async def set_up(self) -> None:
         """Two channels: one of our own company, one shared with another; the bot is in both."""
-        ws = self.workspace
+        ws = self.venue
         for name in CUSTOMERS[:2]:
             self.people[name] = ws.add_user(name, title="Customer")
         self.people[ANALYST] = ws.add_user(ANALYST, title=ANALYST_TITLE)
         self.people[OPERATOR] = ws.add_user(OPERATOR, title="Head of support", owner=True)
-        self.people[OUTSIDER] = ws.add_user(OUTSIDER, title="Customer at Acme", team=OTHER_COMPANY)
+        self.people[OUTSIDER] = ws.add_user(OUTSIDER, title="Customer at Acme", outside=True)
         for name in CUSTOMERS[2:]:
             self.people[name] = ws.add_user(name, title="Customer")
         ours = [user for name, user in self.people.items() if name != OUTSIDER]
@@ -49,14 +46,14 @@ class Stage:
 
     async def set_up_export(self, events: Sequence[Event]) -> None:
         """The export's channels, in the order in which somebody first wrote; people come as they write."""
-        self.people[OPERATOR] = self.workspace.add_user(OPERATOR, title="Operator", owner=True)
+        self.people[OPERATOR] = self.venue.add_user(OPERATOR, title="Operator", owner=True)
         for event in said(events):
             self._place(event)
 
     async def invite(self) -> None:
         """The operator invites the bot: it greets every channel."""
         for channel in self.channels.values():
-            await self.workspace.invite(channel, by=self.people[OPERATOR])
+            await self.venue.invite(channel, by=self.people[OPERATOR])
 
     def scenes(self, story: Sequence[Step], idle: Idle) -> list[Scene]:
         """The story's steps; every scene waits for what it led to, so none depends on the machine's speed."""
@@ -81,9 +78,7 @@ class Stage:
     def _says(self, step: Say, threads: dict[str, str], idle: Idle) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
             thread = threads.get(step.thread, "")
-            ts = await self.workspace.say(
-                self.people[step.who], self.channels[SUPPORT], step.text, thread=thread
-            )
+            ts = await self.venue.say(self.people[step.who], self.channels[SUPPORT], step.text, thread=thread)
             threads.setdefault(step.thread, ts)
             await idle(LEARNED if step.who == ANALYST or thread else SHORTLY)
 
@@ -91,13 +86,8 @@ class Stage:
 
     def _accepts(self, step: Accept, threads: dict[str, str], idle: Idle) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
-            channel = self.channels[SUPPORT]
-            for message in reversed(self.workspace.messages(channel, thread=threads[step.thread])):
-                for action in action_ids(message, ActionKind.ACCEPT):
-                    await self.workspace.click(self.people[step.who], channel, message["ts"], action)
-                    await idle(SHORTLY)
-                    return
-            raise LookupError("there is no card to accept")
+            await self.venue.accept(self.people[step.who], self.channels[SUPPORT], threads[step.thread])
+            await idle(SHORTLY)
 
         return act
 
@@ -137,7 +127,7 @@ class Stage:
     ) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
             await caught_up()
-            ws = self.workspace
+            ws = self.venue
             user, channel = self._person(event), self._place(event)
             await ws.join(user, channel)
             root = threads.get((event.channel, event.thread), "")
@@ -149,13 +139,14 @@ class Stage:
     def _person(self, event: Event) -> str:
         name = event.user_name or event.user
         if event.user not in self.people:
-            team = OTHER_COMPANY if event.user_external else ""
-            self.people[event.user] = self.workspace.add_user(name, title=event.user_title, team=team)
+            self.people[event.user] = self.venue.add_user(
+                name, title=event.user_title, outside=event.user_external
+            )
         return self.people[event.user]
 
     def _place(self, event: Event) -> str:
         if event.channel not in self.channels:
-            self.channels[event.channel] = self.workspace.add_channel(
+            self.channels[event.channel] = self.venue.add_channel(
                 event.channel_name or event.channel.lower(),
                 private=event.channel_private,
                 external=event.channel_external,
@@ -178,15 +169,6 @@ def _waits(step: Wait, idle: Idle) -> Callable[[], Awaitable[None]]:
         await idle(REVIEWED)
 
     return act
-
-
-def action_ids(message: dict[str, Any], kind: ActionKind) -> Iterator[str]:
-    """The buttons of this kind in a message as the workspace holds it."""
-    for block in message.get("blocks") or ():
-        for element in [*block.get("elements", ()), block.get("accessory") or {}]:
-            action = str(element.get("action_id", ""))
-            if action == f"vigilbot:{kind.value}" or action.startswith(f"vigilbot:{kind.value}:"):
-                yield action
 
 
 async def until_idle(

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from tests.unit.workspace.parts import Bolt, Town, button
 from vigilbot.workspace import Workspace
 from vigilbot.workspace.page import FOLDER, attach
+from vigilbot.workspace.page.shown import SlackShown
 from vigilbot.workspace.page.snapshot import MOST, Look
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -31,7 +32,7 @@ FORM = {
 @pytest.fixture
 async def ws() -> AsyncIterator[Workspace]:
     made = Workspace()
-    attach(made, made.web_app)
+    attach(SlackShown(made), made.web_app)
     async with made as started:
         yield started
 
@@ -131,7 +132,7 @@ async def test_nothing_else_of_the_folder_is_served(web: aiohttp.ClientSession, 
 
 async def test_the_page_learns_where_the_bot_tells_of_itself() -> None:
     ws = Workspace()
-    attach(ws, ws.web_app, side='/bot"s', command="/help-me")
+    attach(SlackShown(ws, command="/help-me"), ws.web_app, side='/bot"s')
     async with ws, aiohttp.ClientSession(ws.url) as web:
         async with web.get("/") as answer:
             assert 'data-side="/bot&quot;s"' in await answer.text()
@@ -174,7 +175,7 @@ async def test_only_addresses_no_foreign_name_leads_to_are_answered(
 
 async def test_what_the_bot_tells_of_itself_is_kept_from_other_websites_too() -> None:
     ws = Workspace()
-    attach(ws, ws.web_app, side="/bot")
+    attach(SlackShown(ws), ws.web_app, side="/bot")
 
     async def told(request: aiohttp.web.Request) -> aiohttp.web.Response:
         return aiohttp.web.json_response({"path": request.path})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from vigilbot.workspace.lark.state import Json
 
@@ -62,6 +63,7 @@ class Called:
     path: str
     body: Json
     query: Mapping[str, str]
+    at: datetime
     answer: Json = field(default_factory=dict)
     code: int = 0
 
@@ -71,3 +73,10 @@ class Request:
     parts: Mapping[str, str]
     body: Json
     query: Mapping[str, str]
+
+
+def paged(items: list[Json], request: Request, *, name: str = "items") -> Json:
+    size = int(request.query.get("page_size", PAGE))
+    at = int(request.query.get("page_token", "0") or 0)
+    more = at + size < len(items)
+    return {name: items[at : at + size], "has_more": more, "page_token": str(at + size) if more else ""}

@@ -24,7 +24,6 @@ from vigilbot.workspace.lark.answers import (
     NOT_A_MEMBER,
     NOT_MINE,
     OK,
-    PAGE,
     PER_CHAT,
     RECALLED,
     SCOPES,
@@ -34,6 +33,7 @@ from vigilbot.workspace.lark.answers import (
     Called,
     Refused,
     Request,
+    paged,
 )
 from vigilbot.workspace.lark.cards import problem
 from vigilbot.workspace.lark.state import Chat, Json, Message, State
@@ -76,7 +76,8 @@ class Api:
             body = json.loads(raw) if raw else {}
         except ValueError:
             body = {}
-        called = Called(verb=request.method, path=path, body=body, query=dict(request.query))
+        now = self.state.timing.now()
+        called = Called(verb=request.method, path=path, body=body, query=dict(request.query), at=now)
         self.calls.append(called)
         sends = called.verb == "POST" and path.startswith(SENDING)
         trouble = self._faults.next_trouble(SENDING if sends else path)
@@ -158,7 +159,7 @@ class Api:
             c for c in self.state.chats.values() if c.has_bot and c.mode != "p2p" and c.status == "normal"
         ]
         items = [{"chat_id": chat.id, "name": chat.name, "external": chat.external} for chat in mine]
-        return _page(items, request)
+        return paged(items, request)
 
     def chat(self, request: Request) -> Json:
         chat = self._mine(request.parts["chat"])
@@ -191,7 +192,7 @@ class Api:
 
     def groups(self, request: Request) -> Json:
         items = [{"id": group, "name": name} for group, (name, _) in self.state.groups.items()]
-        return _page(items, request, name="grouplist")
+        return paged(items, request, name="grouplist")
 
     def department(self, request: Request) -> Json:
         name = self.state.departments.get(request.parts["department"], "")
@@ -245,7 +246,7 @@ class Api:
         found = sorted((m for m in found if m.at >= since), key=lambda m: m.at)
         if "im:message.group_msg" not in self.scopes:
             raise Refused(NO_SCOPE, "Access denied", missing="im:message.group_msg")
-        return _page([self.shown(message) for message in found], request)
+        return paged([self.shown(message) for message in found], request)
 
     def resource(self, request: Request) -> Json:
         content, kind = self.state.files.get(request.parts["key"], (b"", ""))
@@ -367,13 +368,6 @@ class Api:
         if found is None or not found.shared:
             raise Refused(code, "forbidden")
         return found
-
-
-def _page(items: list[Json], request: Request, *, name: str = "items") -> Json:
-    size = int(request.query.get("page_size", PAGE))
-    at = int(request.query.get("page_token", "0") or 0)
-    more = at + size < len(items)
-    return {name: items[at : at + size], "has_more": more, "page_token": str(at + size) if more else ""}
 
 
 def _path(pattern: str) -> re.Pattern[str]:

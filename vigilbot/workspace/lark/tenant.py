@@ -105,8 +105,14 @@ class LarkTenant:
     def repeat(self, push: Push) -> None:
         self._delivery.repeat(push)
 
-    def subscribe(self, watcher: Callable[[Json], None]) -> None:
+    def subscribe(self, watcher: Callable[[Json], None]) -> Callable[[], None]:
+        """Every change; what is returned ends it."""
         self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def touch(self) -> None:
+        """Something that people see has changed beside the tenant itself."""
+        self._changed({"type": "touched"})
 
     def carry(self, push: Push, number: int) -> bool:
         way = self.webhook if self.webhook.target else self.sockets
@@ -371,7 +377,7 @@ class LarkTenant:
         raise LookupError(f"no button says {label!r}")
 
     def _changed(self, change: Json) -> None:
-        for watcher in self._watchers:
+        for watcher in list(self._watchers):
             watcher(change)
 
     async def _tick(self) -> None:

@@ -20,10 +20,9 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.typedefs import Handler, Middleware
 
-from vigilbot.workspace.page.deeds import Deeds, NotDone
-from vigilbot.workspace.page.snapshot import Look, snapshot
-from vigilbot.workspace.state import Json
-from vigilbot.workspace.workspace import Workspace
+from vigilbot.workspace.page.deeds import NotDone
+from vigilbot.workspace.page.shown import Shown
+from vigilbot.workspace.page.snapshot import Look
 
 FOLDER = Path(__file__).parent
 KINDS = {".js": "text/javascript", ".css": "text/css"}
@@ -52,15 +51,15 @@ HEADERS = {
 }
 
 
-def attach(ws: Workspace, app: web.Application, *, side: str = "/side", command: str = "/vigil") -> None:
+def attach(shown: Shown, app: web.Application, *, side: str = "/side") -> None:
     """Adds the page's routes to an app that is not started yet.
 
     ``side``: path of the same app below which the bot says what it did and knows (run, knowledge,
-    status: JSON, or 404 for what there is not). ``command``: the slash command to offer. A story to
-    play is asked for at /story (GET; POST /story/play, /story/pause, /story/step), 404 without one.
-    These paths too are kept from other websites; the rest of the app stays as it is.
+    status: JSON, or 404 for what there is not). A story to play is asked for at /story (GET; POST
+    /story/play, /story/pause, /story/step), 404 without one. These paths too are kept from other
+    websites; the rest of the app stays as it is.
     """
-    page = _Page(ws=ws, side=side, command=command, deeds=Deeds(ws))
+    page = _Page(shown=shown, side=side)
     routes: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/", page.index),
         ("GET", "/archives/{channel}/{message:p[0-9]+}", page.message),
@@ -80,10 +79,8 @@ def attach(ws: Workspace, app: web.Application, *, side: str = "/side", command:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    ws: Workspace
+    shown: Shown
     side: str
-    command: str
-    deeds: Deeds
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -108,19 +105,19 @@ class _Page:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A picture that somebody put into a message; other files are not shown."""
-        found = self.ws.state.files.get(request.match_info["id"])
-        if found is None or not found.mimetype.startswith("image/") or "svg" in found.mimetype:
+        found = self.shown.picture(request.match_info["id"])
+        if found is None:
             raise web.HTTPNotFound
-        return web.Response(body=found.data, content_type=found.mimetype)
+        return web.Response(body=found[0], content_type=found[1])
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """What `live` sends, once. The look is in the query."""
-        asked: Json = dict(request.query)
+        asked: dict[str, object] = dict(request.query)
         for name in ("limit", "number"):
-            if asked.get(name, "").isdecimal():
-                asked[name] = int(asked[name])
+            if request.query.get(name, "").isdecimal():
+                asked[name] = int(request.query[name])
         asked["wire"] = asked.get("wire") in {"1", "true"}
-        return web.json_response(self._seen(Look.of(asked)))
+        return web.json_response(self.shown.snapshot(Look.of(asked)))
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":  # all that a foreign form could send
@@ -132,7 +129,7 @@ class _Page:
         if not isinstance(deed, dict):
             return _refused(400, "A deed is a JSON object.")
         try:
-            return web.json_response({"ok": True, **await self.deeds.do(deed)})
+            return web.json_response({"ok": True, **await self.shown.do(deed)})
         except NotDone as problem:
             return web.json_response({"ok": False, "error": str(problem)})
 
@@ -142,7 +139,7 @@ class _Page:
         await socket.prepare(request)
         self.sockets.add(socket)
         looked = _Looked()
-        stop = self.ws.subscribe(lambda change: looked.changed.set())
+        stop = self.shown.subscribe(lambda change: looked.changed.set())
         sender = asyncio.create_task(self._send(socket, looked))
         try:
             async for message in socket:
@@ -171,7 +168,7 @@ class _Page:
             if looked.look is None:
                 continue
             begun = time.perf_counter()
-            text = json.dumps(self._seen(looked.look), default=str)
+            text = json.dumps(self.shown.snapshot(looked.look), default=str)
             if text != sent:
                 sent = text
                 try:
@@ -179,9 +176,6 @@ class _Page:
                 except ConnectionError:
                     return  # the browser is gone; the receiving loop ends as well
             await asyncio.sleep(max(PAUSE_SECONDS, PAUSE_SHARE * (time.perf_counter() - begun)))
-
-    def _seen(self, look: Look) -> Json:
-        return snapshot(self.ws, look) | {"command": self.command}
 
 
 class _Looked:

@@ -69,6 +69,7 @@ async function act(body, quiet = false) {
     answer = { ok: false, error: "The workspace is not reachable." };
   }
   if (!answer.ok && !quiet && body.do !== "submit") say(answer.error || "That did not work.", "error");
+  if (answer.ok && answer.toast) say(answer.toast, answer.kind === "error" ? "error" : "");
   return answer;
 }
 
