@@ -44,8 +44,21 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
     show_default=True,
     help="Whose chat the page shows.",
 )
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh"]),
+    default="en",
+    show_default=True,
+    help="Of the story and of the bot's own words; zh on Lark only.",
+)
 def demo(
-    headless: bool, port: int | None, no_browser: bool, export: Path | None, speed: float, platform: str
+    headless: bool,
+    port: int | None,
+    no_browser: bool,
+    export: Path | None,
+    speed: float,
+    platform: str,
+    language: str,
 ) -> None:
     """Try the bot in a browser: a workspace on this machine with the real bot in it, knowing nothing yet.
 
@@ -57,6 +70,8 @@ def demo(
             raise BadInput("--export needs the page", place="demo", remedy="`vigilbot replay` has a report")
         _told()
         return
+    if language != "en" and platform != "lark":
+        raise BadInput(f"--language {language}", place="demo", remedy="Add --platform lark")
     if not 0 < speed < float("inf"):
         raise BadInput(f"--speed {speed:g}", place="demo", remedy="Give a number above 0, for instance 60")
     for name in PROXIES:  # the vendor's library would send even this machine's own requests through a proxy
@@ -67,12 +82,20 @@ def demo(
 
     async def serving(stop: asyncio.Event) -> None:
         from vigilbot.demo.live import Live, free_port
+        from vigilbot.demo.story import STORY
+        from vigilbot.demo.story_zh import STORY_ZH
         from vigilbot.demo.venue import LarkVenue, SlackVenue
 
         click.echo("Starting: the embedding model takes some seconds to load …", err=True)
         taken = free_port(USUAL_PORT) if port is None else port
-        venue = LarkVenue() if platform == "lark" else SlackVenue()
-        live = Live(port=taken, export=events, speed=speed, peers_are_analysts=peers, venue=venue)
+        live = Live(
+            port=taken,
+            export=events,
+            speed=speed,
+            peers_are_analysts=peers,
+            venue=LarkVenue(language=language) if platform == "lark" else SlackVenue(),
+            story=STORY_ZH if language == "zh" else STORY,
+        )
         await live.run(stop, at=lambda url: _say(url, browser=not no_browser))
 
     until_told(serving)

@@ -121,8 +121,11 @@ class SlackVenue:
 
 
 class LarkVenue:
-    def __init__(self) -> None:
+    """``language``: of the bot's own words, en or zh."""
+
+    def __init__(self, *, language: str = "en") -> None:
         self.tenant = LarkTenant()
+        self._language = language
 
     @property
     def web_app(self) -> web.Application:
@@ -145,7 +148,12 @@ class LarkVenue:
         return LarkShown(self.tenant)
 
     def settings(self) -> Mapping[str, str]:
-        return {"lark.base_url": self.tenant.url, "platform.connect": "lark", "lark.ping": "3s"}
+        return {
+            "lark.base_url": self.tenant.url,
+            "lark.language": self._language,
+            "lark.ping": "3s",
+            "platform.connect": "lark",
+        }
 
     def chat(self, settings: Settings, *, clock: Clock) -> Chat:
         tenant = self.tenant
