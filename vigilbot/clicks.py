@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vigilbot.delivery import Delivery, Obstacle
 from vigilbot.domain import Decision, DeliveryState, Event, Outcome, Role
+from vigilbot.errors import LedgerError
 from vigilbot.learning.lessons import Lessons
-from vigilbot.ledger import Ledger, Runs
+from vigilbot.ledger import DeadLetters, Ledger, Letter, Runs
 from vigilbot.ledger.rows import moment, stamp
+from vigilbot.logs import cause
 from vigilbot.ports import Clock, Row, Statement
 from vigilbot.record import delivery_key, purpose_of
 from vigilbot.roles import Roles
+
+log = logging.getLogger("vigilbot")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """What the person who clicked sees, and whether it took.
 
-    ``over``: the private prompt that was clicked on has no further use.
+    ``over``: the private prompt that was clicked on has no further use. ``refused``: this person may not.
     """
 
     text: str
     taken: bool
     over: bool = False
+    refused: bool = False
 
 
 ACCEPT, TAKE_BACK, WITHDRAW = "accept", "take_back", "withdraw"
 POST, EDIT, DISMISS = "post", "edit", "dismiss"
 """Kinds of feedback."""
 TAKEN_BACK_WITHIN = timedelta(minutes=10)
-OLD_CARD = Reply(text="This card is from another installation or an older version.", taken=False)
+NOT_KEPT = Reply(text="This is too long ago: what was asked here is not kept any more.", taken=False)
+OLD_CARD = Reply(
+    text="This card is from another installation or an older version.", taken=False, refused=True
+)
 
 
 def standing_accepts(feedback: Sequence[Row]) -> list[Row]:
@@ -82,9 +91,11 @@ class Clicks:
         asker = clicked.user == question["asker"]
         if role is not Role.ANALYST and (not asker or self._accept == "analyst"):
             who = "An analyst" if self._accept == "analyst" else "Only the person who asked or an analyst"
-            return Reply(text=f"{who} can accept this answer.", taken=False)
+            return Reply(text=f"{who} can accept this answer.", taken=False, refused=True)
         if answer["outcome"] == Outcome.WITHDRAWN:
             return Reply(text="This card was withdrawn.", taken=False)
+        if not question["text"]:
+            return NOT_KEPT
         async with self._deciding:
             before = await self._ledger.runs.feedback(answer_id)
             if any(row["actor"] == clicked.user for row in standing_accepts(before)):
@@ -110,7 +121,9 @@ class Clicks:
             if not standing:
                 return Reply(text="Nobody's Accept stands on this card.", taken=False)
             if not own and not operator:
-                return Reply(text="Only who accepted, or an operator, can take it back.", taken=False)
+                return Reply(
+                    text="Only who accepted, or an operator, can take it back.", taken=False, refused=True
+                )
             meant = (own or standing)[-1]
             late = self._clock.now() - moment(meant["at"]) > TAKEN_BACK_WITHIN
             if late and not operator:
@@ -138,7 +151,7 @@ class Clicks:
             return OLD_CARD
         answer, _, role = found
         if role is not Role.ANALYST:
-            return Reply(text="Only an analyst can withdraw this card.", taken=False)
+            return Reply(text="Only an analyst can withdraw this card.", taken=False, refused=True)
         gone = answer["outcome"] == Outcome.WITHDRAWN  # deleted by hand
         if gone or not await self._take(answer, clicked, role=Role.ANALYST, kind=WITHDRAW):
             return Reply(text="This card was withdrawn already.", taken=False)
@@ -153,8 +166,10 @@ class Clicks:
             return OLD_CARD
         answer, question, role = found
         if role is not Role.ANALYST:
-            return Reply(text="Only an analyst can decide about this draft.", taken=False)
+            return Reply(text="Only an analyst can decide about this draft.", taken=False, refused=True)
         decided = await self._decided(answer)
+        if not decided and not answer["text"]:
+            return NOT_KEPT
         return Reply(text=decided, taken=False, over=True) if decided else (answer, question)
 
     async def post(self, *, answer_id: str, clicked: Event, text: str | None = None) -> Reply:
@@ -213,22 +228,46 @@ class Clicks:
     # -- effects
 
     async def apply(self) -> int:
-        """The effects of clicks not applied yet; returns how many."""
-        rows = await self._ledger.runs.owed_feedback()
+        """The effects of clicks not applied yet; returns how many were looked at.
+
+        A click that fails is tried again later; what was clicked on the same card after it waits for it.
+        """
+        rows = await self._ledger.runs.owed_feedback(now=self._clock.now())
+        waiting: set[str] = set()  # answers
         for feedback in rows:
-            if feedback["kind"] in (WITHDRAW, DISMISS):
-                await self._lessons.withdraw(feedback)
-            elif feedback["kind"] in (POST, EDIT):
-                await self._lessons.posted(feedback)
-            else:
-                every = await self._ledger.runs.feedback(feedback["answer"])
-                applied = [r for r in every if r["applied_at"] or r["id"] == feedback["id"]]
-                standing = standing_accepts(applied)
-                if feedback["kind"] == TAKE_BACK:
-                    await self._lessons.take_back(feedback, standing=standing)
-                else:
-                    await self._lessons.accept(feedback, standing=standing)
+            if feedback["answer"] in waiting:
+                continue
+            try:
+                await self._apply(feedback)
+            except LedgerError:
+                raise
+            except Exception as error:  # one click that cannot be applied must not stop all other work
+                waiting.add(feedback["answer"])
+                await self._failed(feedback, error)
         return len(rows)
+
+    async def _apply(self, feedback: Row) -> None:
+        if feedback["kind"] in (WITHDRAW, DISMISS):
+            await self._lessons.withdraw(feedback)
+        elif feedback["kind"] in (POST, EDIT):
+            await self._lessons.posted(feedback)
+        else:
+            every = await self._ledger.runs.feedback(feedback["answer"])
+            applied = [r for r in every if r["applied_at"] or r["id"] == feedback["id"]]
+            standing = standing_accepts(applied)
+            if feedback["kind"] == TAKE_BACK:
+                await self._lessons.take_back(feedback, standing=standing)
+            else:
+                await self._lessons.accept(feedback, standing=standing)
+
+    async def _failed(self, feedback: Row, error: Exception) -> None:
+        log.warning("click %s had no effect yet: %s", feedback["id"], cause(error), exc_info=True)
+        now = self._clock.now()
+        due = now + timedelta(seconds=10 * 2 ** (feedback["attempts"] + 1))
+        await self._ledger.write(
+            Runs.feedback_failed(feedback["id"], due=due, error=repr(error)),
+            DeadLetters.put(Letter.CLICK, feedback["id"], at=now),
+        )
 
     async def clicker(self, *, answer_id: str, clicked: Event) -> tuple[Row, Role] | None:
         """The answer that was clicked on and what the clicker is there; None for what was told elsewhere."""

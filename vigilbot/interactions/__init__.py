@@ -6,6 +6,7 @@ people      the roster: who is analyst, customer, operator
 commands    what operators type after the slash command
 home        the bot's own page
 on_cards, why, saving, asking   what people do with cards and questions
+refusing    what somebody may not do is noted
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vigilbot.bot import Bot
 from vigilbot.cards import ActionKind, Notice
 from vigilbot.domain import Event
 from vigilbot.errors import PlatformError
+from vigilbot.interactions.refusing import Refusal, refused
 from vigilbot.interactions.wording import as_text
 from vigilbot.ledger import Channels
 from vigilbot.ports import Clock, Directory, Interaction, InteractionKind, Platform, Response, Watermark
@@ -125,6 +127,9 @@ class Desk:
             if handler is None:
                 return Response(text=OLD)
             response = await handler(replace(interaction, event=event))
+            if isinstance(response, Refusal):
+                noted = refused(event, _name(interaction), interaction.value, at=self._clock.now())
+                await self._ledger.write(noted)
         except Exception:  # whoever clicked must get an answer, whatever broke; the log has the rest
             log.exception("%s failed (reference %s)", _name(interaction), reference)
             return Response(text=f"Something went wrong, and it was recorded. (reference {reference})")

@@ -15,11 +15,13 @@ from vigilbot.cards import Action, ActionKind, Notice, Panel, Section
 from vigilbot.commands import spoken_command
 from vigilbot.domain import Decision, Dialogue, Event, Message, Mode, Result, Role
 from vigilbot.errors import EngineError, LedgerError, PlatformError, PlatformRefused
+from vigilbot.interactions.refusing import refused
 from vigilbot.interactions.why import Why
 from vigilbot.interactions.wording import literal, panel_text
 from vigilbot.ledger import Ledger, Requests, Runs
 from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import moment, optional_moment, unpack_event
+from vigilbot.logs import cause
 from vigilbot.oncalls import message_id
 from vigilbot.pipeline import Judged, Trace
 from vigilbot.ports import Clock, Interaction, InteractionKind, Platform, Response, Row
@@ -115,7 +117,7 @@ class Asking:
         """Tried again a few times; then whoever asked is told, if that is possible at all."""
         expected = isinstance(error, EngineError | PlatformError)
         tries = row["attempts"] + 1
-        log.warning("request %s failed (try %d): %s", row["id"], tries, error, exc_info=not expected)
+        log.warning("request %s failed (try %d): %s", row["id"], tries, cause(error), exc_info=not expected)
         most = SEND_TRIES if isinstance(error, PlatformError) else TRIES
         if tries < most and not isinstance(error, PlatformRefused):
             due = self._clock.now() + min(timedelta(seconds=2**tries), LONGEST_WAIT)
@@ -151,6 +153,7 @@ class Asking:
         helper = role is Role.ANALYST or self._roles.is_operator(event)
         changes = await self._bot.command(oncall["id"], word, helper=helper)
         if changes is None:
+            await self._ledger.write(refused(event, f"said {word}", oncall["id"], at=self._clock.now()))
             return Notice(text=f"Only analysts and operators can say `{word}`. Anyone can say `quiet`."), True
         if not changes:
             return Notice(text=_SO_ALREADY[word]), True
@@ -158,6 +161,7 @@ class Asking:
 
     async def _tell(self, event: Event, oncall: Row) -> Notice:
         if not self._why.may_read(event, asker=oncall["customer"]):
+            await self._ledger.write(refused(event, "said why", oncall["id"], at=self._clock.now()))
             return Notice(text="Only analysts and operators can see how an answer came about.")
         answers = await self._ledger.runs.answers(oncall["id"])
         if not answers:
@@ -321,7 +325,7 @@ class Asking:
                     Dialogue(messages=(*earlier, chosen)), [chosen], place=self._bot.place(channel)
                 )
             except EngineError as error:
-                log.warning("a private question in %s failed: %s", event.channel, error)
+                log.warning("a private question in %s failed: %s", event.channel, cause(error))
                 return Response(text="I could not work on this now. Please try again later.")
             finally:
                 spent = {"tenant": event.tenant, "channel": event.channel, "id": row["oncall"] if row else ""}
@@ -338,7 +342,7 @@ class Asking:
         told = await self._bot.delivery.showing.told(
             answer.text, citations, leaned, channel=channel, guest=guest
         )
-        sure = answer.confidence >= self._bot.pipeline.engine.post_threshold
+        sure = answer.confidence >= judged.enough
         note = "" if sure else "I am not sure of this: I would not have said it by myself."
         lines = tuple(
             f"[{number}] {literal(c.title)} {c.url}".rstrip()

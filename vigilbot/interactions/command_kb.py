@@ -101,7 +101,7 @@ class KnowledgeCommands:
         if answer.refused:
             said = f"I would not answer: {literal(answer.reason or 'nothing supports an answer', 300)}."
         else:
-            enough = answer.confidence >= self._pipeline.engine.post_threshold
+            enough = answer.confidence >= judged.enough
             sure = f"confidence {answer.confidence:.2f}{'' if enough else ', too little for a card'}"
             said = f"I would answer ({sure}): {literal(answer.text, LONG)}"
         return "\n".join([f"**{literal(judged.question.text)}**", *lines, "", said])

@@ -31,8 +31,6 @@ _NOW = (
     "(SELECT count(*) FROM knowledge WHERE tenant = :tenant AND valid_to IS NULL AND retracted = 0) "
     "AS known, "
     "(SELECT count(*) FROM inbox WHERE tenant = :tenant AND state = 'new') AS unread, "
-    "(SELECT count(*) FROM inbox WHERE tenant = :tenant AND state = 'dead' AND received_at >= :since) "
-    "AS dead, "
     "(SELECT count(*) FROM deliveries WHERE tenant = :tenant AND state = 'due') AS due, "
     "(SELECT count(*) FROM deliveries WHERE tenant = :tenant AND sent_at >= :since) AS cards"
 )
@@ -102,8 +100,9 @@ class LookCommands:
         [row] = await self._ledger.fetch(_NOW, tenant=tenant, since=since)
         channels = await self._seeing.channels(asked.event)
         troubles = [f"- {line}" for line in self._problems()] if asked.operator else []
-        if row["dead"]:
-            troubles.append(f"- {counted(row['dead'], 'event')} could not be taken in today")
+        if dead := await self._ledger.dead.counted(tenant=tenant):
+            kinds = ", ".join(counted(n, kind) for kind, n in dead.items())
+            troubles.append(f"- given up: {kinds} (`dead list`)")
         for lost in await self._ledger.fetch(_UNPOSTED, tenant=tenant, since=since):
             troubles.append(
                 f"- {counted(lost['cards'], 'card')} could not be posted in 24 hours, the last because of "

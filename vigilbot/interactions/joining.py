@@ -15,6 +15,7 @@ from vigilbot.cards import Action, ActionKind, Notice
 from vigilbot.domain import Mode
 from vigilbot.errors import BadInput, LedgerError, PlatformError, PlatformRefused
 from vigilbot.interactions.modes import CHOSEN, MEANING, Modes
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.wording import counted, day_and_time
 from vigilbot.ledger import Channels, Ledger
 from vigilbot.ledger.channels import GREETED
@@ -201,11 +202,11 @@ class Joining:
         channel, _, wanted = interaction.value.rpartition("/")
         row = await self._ledger.chats.channel(event.tenant, channel)
         if row is None or channel != event.channel or wanted not in set(Mode):
-            return Response(text="This button is from another installation or an older version.")
+            return Refusal(text="This button is from another installation or an older version.")
         try:
             await self._modes.choose(event, row, Mode(wanted), shown=event.ts)
         except BadInput as error:
-            return Response(text=f"{error.problem}.")
+            return Refusal(text=f"{error.problem}.")
         fresh = await self._ledger.chats.channel(event.tenant, channel)
         return Response(notice=await self.notice(fresh or row))
 

@@ -15,6 +15,7 @@ from vigilbot.cards import Action, ActionKind, Notice, Section
 from vigilbot.domain import Event, Mode
 from vigilbot.errors import PlatformError, PlatformRefused
 from vigilbot.interactions.modes import Modes
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.seeing import Seeing
 from vigilbot.interactions.wording import literal
 from vigilbot.learning.documents import Documents
@@ -122,9 +123,9 @@ class Linking:
         if self._documents is None or row is None or word not in (LEARN, NOT, NEVER):
             return Response(text=_OLD)
         if not (self._roles.is_analyst(event) or self._roles.is_operator(event)):
-            return Response(text="Only analysts and operators can decide what I learn.")
+            return Refusal(text="Only analysts and operators can decide what I learn.")
         if not await self._may_see(event, row):
-            return Response(text=_OLD)
+            return Refusal(text=_OLD)
         told = audit(
             tenant=row["tenant"],
             at=self._clock.now(),

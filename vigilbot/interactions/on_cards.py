@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from vigilbot.cards import ActionKind, Field, FieldKind, Form
 from vigilbot.clicks import Clicks, Reply
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.ports import Interaction, InteractionKind, Response
 
 Handler = Callable[[Interaction], Awaitable[Response]]
@@ -94,4 +95,4 @@ class OnCards:
 
 
 def _response(reply: Reply) -> Response:
-    return Response(text=reply.text, done=reply.over)
+    return (Refusal if reply.refused else Response)(text=reply.text, done=reply.over)

@@ -11,6 +11,7 @@ from vigilbot.cards import ActionKind
 from vigilbot.interactions import LINKS, Desk, Table
 from vigilbot.interactions.asking import Asking
 from vigilbot.interactions.command_channels import ChannelCommands, RosterCommands
+from vigilbot.interactions.command_dead import DeadCommands
 from vigilbot.interactions.command_kb import KnowledgeCommands
 from vigilbot.interactions.command_look import Doctor, LookCommands, Problems
 from vigilbot.interactions.command_mend import MendCommands
@@ -188,6 +189,7 @@ def _subcommands(
         mending=mending,
     ).all()
     yield from mending.all()
+    yield from DeadCommands(ledger=bot.ledger, clock=clock, stale=bot.stale, wake=given.wake).all()
     yield from TrustCommands(
         ledger=bot.ledger,
         knowledge=bot.knowledge,

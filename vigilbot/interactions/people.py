@@ -11,6 +11,7 @@ from vigilbot.admin import audit
 from vigilbot.cards import Field, FieldKind, Form
 from vigilbot.domain import Event
 from vigilbot.errors import BadInput, PlatformError
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.wording import counted
 from vigilbot.ledger import Channels, Ledger
 from vigilbot.ledger.rows import stamp
@@ -130,7 +131,7 @@ class People:
         """A click on "Set analysts and operators": the form, as the roster is now."""
         event = interaction.event
         if not self._roles.is_operator(event):
-            return Response(text=f"{ONLY_OPERATORS}.")
+            return Refusal(text=f"{ONLY_OPERATORS}.")
         return Response(form=self._form(event))
 
     def _form(self, event: Event) -> Form:
@@ -156,7 +157,7 @@ class People:
         """The form comes back; whoever is no longer in a field is no longer listed."""
         event = interaction.event
         if not self._roles.is_operator(event):
-            return Response(text=f"{ONLY_OPERATORS}.")
+            return Refusal(text=f"{ONLY_OPERATORS}.")
         wanted = {name: _users(interaction.fields.get(name, ())) for name in _ASKED}
         errors: dict[str, str] = {}
         for name, role in _ASKED.items():

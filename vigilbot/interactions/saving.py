@@ -15,6 +15,7 @@ from vigilbot.domain import (
     SupportKind,
     Trust,
 )
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.sharing import Sharing
 from vigilbot.interactions.wording import literal
 from vigilbot.knowledge import Knowledge, Learned, Origin, new_entry_id
@@ -22,7 +23,7 @@ from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import names, pack, stamp
 from vigilbot.oncalls import message_id
 from vigilbot.ports import Clock, Interaction, InteractionKind, Response, Row
-from vigilbot.redact import redact
+from vigilbot.redact import MARK, redact
 from vigilbot.roles import Roles
 from vigilbot.text import links
 
@@ -72,14 +73,14 @@ class Saving:
     async def chosen(self, interaction: Interaction) -> Response:
         """The form, filled in from the message and what was asked before it."""
         if not self._roles.is_analyst(interaction.event):
-            return Response(text=_REFUSED)
+            return Refusal(text=_REFUSED)
         channel = await self._channel(interaction)
         if channel is None:
             return Response(text="I am not in this channel, so I cannot keep what is said here.")
         found = await self._found(interaction)
         question, answer = redact(found.question), redact(found.answer)
         note = "Read it before you save it: from now on it answers others who may see this channel."
-        if (question, answer) != (found.question, found.answer):
+        if (question, answer) != (found.question, found.answer) or MARK in question + answer:
             note += " **Secrets and personal data were taken out**: their places say so."
         return Response(
             form=Form(
@@ -111,7 +112,7 @@ class Saving:
     async def submitted(self, interaction: Interaction) -> Response:
         """Learned as verified, in this channel's space; what is known already gets one more supporter."""
         if not self._roles.is_analyst(interaction.event):
-            return Response(text=_REFUSED)
+            return Refusal(text=_REFUSED)
         question = redact(str(interaction.fields.get("question", "")).strip())
         answer = redact(str(interaction.fields.get("answer", "")).strip())
         errors = {

@@ -8,6 +8,7 @@ from vigilbot.cards import ActionKind, Field, FieldKind, Form
 from vigilbot.clicks import OLD_CARD, Clicks
 from vigilbot.domain import Event, KnowledgeEntry, Role
 from vigilbot.errors import BadInput
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.seeing import Seeing
 from vigilbot.knowledge.spaces import Spaces, Words
 from vigilbot.learning.leaned import leaned_on
@@ -63,7 +64,7 @@ class Sharing:
         value = f"answer:{interaction.value}"
         found = await self._meant(interaction.event, value)
         if isinstance(found, str):
-            return Response(text=found)
+            return _said(found)
         return Response(form=await self.form(found, tenant=interaction.event.tenant, value=value))
 
     async def form(self, entry: KnowledgeEntry, *, tenant: str, value: str = "", note: str = "") -> Form:
@@ -93,7 +94,7 @@ class Sharing:
         event = interaction.event
         found = await self._meant(event, interaction.value)
         if isinstance(found, str):
-            return Response(text=found)
+            return _said(found)
         given = {
             name: str(interaction.fields.get(name, "")).strip()
             for name in ("question", "answer", "precondition", "links")
@@ -151,6 +152,11 @@ class Sharing:
         ):
             return _NOTHING
         return await self._spaces.shareable([name]) or _NOTHING
+
+
+def _said(why: str) -> Response:
+    """Why it cannot be shared: not by this person, or not at all."""
+    return (Refusal if why in (_REFUSED, OLD_CARD.text) else Response)(text=why)
 
 
 def _text(name: str, label: str, initial: str, longest: int, *, optional: bool = False) -> Field:

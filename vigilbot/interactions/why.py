@@ -8,9 +8,11 @@ from typing import Any
 
 from vigilbot.cards import ActionKind, Panel, Section
 from vigilbot.domain import Event, Role
+from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.wording import counted, day_and_time, literal
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger
+from vigilbot.ledger.chats import NOT_KEPT
 from vigilbot.ledger.rows import blob_vector, moment, names
 from vigilbot.ports import Interaction, InteractionKind, Response, Row
 from vigilbot.roles import Roles
@@ -35,6 +37,7 @@ _MEANING: Mapping[str, str] = {
     "lexical": "rare words in common, relative to the best",
     "dense": "likeness of question and passage",
     "stated": "the model's own confidence",
+    "engine": "before what became of the same answer earlier counted",
 }
 
 
@@ -61,10 +64,10 @@ class Why:
             or answer["tenant"] != event.tenant
             or event.channel not in ("", oncall["channel"])
         ):
-            return Response(text="This card is from another installation or an older version.")
+            return Refusal(text="This card is from another installation or an older version.")
         question = await self._ledger.runs.question(answer["question"])
         if not self.may_read(interaction.event, asker=question["asker"] if question else ""):
-            return Response(text="Only analysts and operators can see how an answer came about.")
+            return Refusal(text="Only analysts and operators can see how an answer came about.")
         return Response(panel=await self.of(interaction.event, answer))
 
     def may_read(self, reader: Event, *, asker: str) -> bool:
@@ -120,8 +123,9 @@ class Why:
             "SELECT * FROM messages WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY at, ts",
             ids=json.dumps(list(ids)),
         )
+        gone = {NOT_KEPT: "(not kept any more)"}
         lines = [
-            f"> {literal(row['text'], _SAID) or '(deleted)'}\n"
+            f"> {literal(row['text'], _SAID) or gone.get(row['deleted'], '(deleted)')}\n"
             f"{literal(row['author_name'] or row['author'])}: {row['role']}, {row['rule']}"
             for row in rows
         ]
@@ -217,6 +221,8 @@ class Why:
         times = [(stage, f"{ms:.1f} ms") for stage, ms in trace.get("timings_ms", {}).items()]
         engine = f"{trace.get('engine', '')} {trace.get('engine_version', '')}".strip()
         facts = [("Engine", literal(engine)), *times]
+        if trace.get("not_kept"):
+            facts.append(("Trace", "too long ago: candidates and reasons are not kept any more"))
         if trace.get("gate"):
             facts.append(("Why I could act", literal(trace["gate"])))
         lines = [f"Without the model: {literal(why, _SAID)}" for why in trace.get("fallbacks", ())]

@@ -60,7 +60,7 @@ class Likenesses:
                 scores.setdefault(hit.key.split("#", 1)[0], hit.score)
         if not scores:
             return Alike()
-        found = await self._entries.current(list(scores))
+        found = await self._entries.current(list(scores), tenant=tenant)
         same, rivals = [], []
         for entry_id, score in scores.items():
             entry = found.get(entry_id)

@@ -165,6 +165,9 @@ class LarkAdapter(LarkPosting):
         if inbound is None:
             raise PlatformError("not connected")
         self._last_event_at = self._clock.now()
+        if text_in(map_in(body, "header"), "app_id") not in ("", self._people.me.app):
+            self.ignored["another app"] += 1
+            return {}
         if is_click(body):
             return await self._answers.click(body, inbound)
         if (call := self._answers.menu(body)) is not None:
@@ -183,6 +186,9 @@ class LarkAdapter(LarkPosting):
             self._people.forget_chat(event.channel)
         if event.kind is EventKind.POSTED:
             self._words.heard(event.channel, event.text)
+        if event.kind is EventKind.DELETED and self.removed(event.ts):
+            self.ignored["the bot took it down itself"] += 1
+            return
         call = self._answers.called(event, body)
         if call is not None:
             await self._answers.obey(call, inbound)

@@ -7,13 +7,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from vigilbot.cards import Form, Notice, Panel
 from vigilbot.domain import Event
-from vigilbot.errors import PlatformError
+from vigilbot.errors import PlatformError, VigilBotError
 from vigilbot.platforms.lark_calls import LarkCall, click_of, command_of, menu_of
 from vigilbot.platforms.lark_cards import Element, Say, form_content, notice_content, panel_content, placed
 from vigilbot.platforms.lark_client import LarkClient
@@ -30,6 +31,7 @@ log = logging.getLogger("vigilbot.lark")
 OLD: Final = "This card is from an older version."
 SENT: Final = "I have sent it to you in our own chat."
 DONE: Final = "Done."
+REMEMBERED: Final = 5000  # calls
 _TOAST: Final = 200  # characters; what is longer is sent as a message as well
 Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
@@ -53,6 +55,7 @@ class LarkAnswers:
         self._words = words
         self._clock = clock
         self._spawn = spawn
+        self._taken: OrderedDict[str, None] = OrderedDict()
 
     async def click(self, body: Mapping[str, Any], inbound: Inbound) -> Mapping[str, Any]:
         """What the callback is answered with: {"toast", "card"}."""
@@ -62,7 +65,9 @@ class LarkAnswers:
         say = self._words.of(call.event.channel)
         if call.interaction is None:
             return _toast(say(OLD), "warning")
-        response = await inbound.act(call.interaction)
+        response = await self._act(call.event, call.interaction, inbound)
+        if response is None:
+            return {}
         if response.errors:
             lines = [f"{name}: {problem}" for name, problem in response.errors.items()]
             return _toast("\n".join(lines)[:_TOAST], "error")
@@ -89,9 +94,25 @@ class LarkAnswers:
         if call.interaction is None:
             return
         interaction = await self._with_text(call, call.interaction)
-        response = await inbound.act(interaction)
+        response = await self._act(call.event, interaction, inbound)
+        if response is None:
+            return
         say = self._words.of(call.event.channel)
         self._spawn(self._guarded(call.event, self._reply(call.event, response, say)))
+
+    async def _act(self, event: Event, interaction: Interaction, inbound: Inbound) -> Response | None:
+        """None for what was done already: Lark repeats events, and a request may be replayed."""
+        key = event.natural_key
+        if key in self._taken:
+            return None
+        self._taken[key] = None
+        while len(self._taken) > REMEMBERED:
+            self._taken.popitem(last=False)
+        try:
+            return await inbound.act(interaction)
+        except VigilBotError:  # it is not acknowledged and comes again
+            self._taken.pop(key, None)
+            raise
 
     async def _with_text(self, call: LarkCall, interaction: Interaction) -> Interaction:
         """A command about somebody's message comes with what that says."""

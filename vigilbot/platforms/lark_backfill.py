@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vigilbot.errors import PlatformError
-from vigilbot.platforms.lark_client import NOT_IN_CHAT, LarkClient, LarkRefusal
+from vigilbot.platforms.lark_calls import is_command
+from vigilbot.platforms.lark_client import GONE, NOT_IN_CHAT, LarkClient, LarkRefusal
 from vigilbot.platforms.lark_events import LarkMe, event_in_history, membership, moment_of
 from vigilbot.platforms.payloads import list_in, text_in
 from vigilbot.ports import Clock, Inbound, Watermark
@@ -17,6 +18,7 @@ log = logging.getLogger("vigilbot.lark")
 
 PAGES: Final = 400  # of one gap; what is older stays unread, and the gap open
 _EARLIER: Final = timedelta(seconds=1)  # Lark counts whole seconds
+_LONG: Final = timedelta(days=7)
 
 
 class LarkBackfill:
@@ -76,32 +78,42 @@ class LarkBackfill:
             yield item
 
     async def _read(self, gap: Watermark, inbound: Inbound, me: LarkMe) -> int:
+        """Commands to the bot are left out: who gave them saw long ago that nothing came of them."""
         if not gap.after:  # nothing was ever read there, so there is no gap
             return 0
-        if gap.thread and gap.thread != gap.after:
-            return 0  # topics are read with their chat
         since = await self._moment(gap.after)
-        if since is None:
-            return 0
-        items = [item async for item in self.messages(gap.channel, since=since)]
-        topics = {text_in(item, "thread_id") for item in items} - {""}
-        for topic in sorted(topics):
+        if gap.thread:  # its chat tells only of topics that are as new as the gap
+            topics = {text_in(await self._message(gap.thread), "thread_id")}
+            items: list[Mapping[str, Any]] = []
+        else:
+            items = [item async for item in self.messages(gap.channel, since=since)]
+            topics = {text_in(item, "thread_id") for item in items}
+        for topic in sorted(topics - {""}):
             items += [item async for item in self.replies(topic)]
         found = [event for item in items if (event := event_in_history(item, me)) is not None]
         new = 0
         for event in sorted({event.ts: event for event in found}.values(), key=lambda event: event.at):
-            if event.at >= since - _EARLIER:
+            if event.at >= since - _EARLIER and not is_command(event):
                 new += await inbound.receive(event)
         return new
 
-    async def _moment(self, message: str) -> datetime | None:
-        """When a message was written; None when it is gone and nothing says when that was."""
+    async def _moment(self, message: str) -> datetime:
+        """When a message was written; some days ago when it is gone and nothing says when that was."""
         if message.isdigit():
-            return moment_of(message)
-        found = await self._client.read(f"/im/v1/messages/{message}")
-        items = [item for item in list_in(found, "items") if isinstance(item, Mapping)]
-        at = moment_of(items[0].get("create_time")) if items else None
-        return at.astimezone(UTC) if at else None
+            at = moment_of(message)
+        else:
+            at = moment_of((await self._message(message)).get("create_time"))
+        return at or self._clock.now() - _LONG
+
+    async def _message(self, message: str) -> Mapping[str, Any]:
+        """{} when it is gone."""
+        try:
+            found = await self._client.read(f"/im/v1/messages/{message}")
+        except LarkRefusal as error:
+            if error.code not in GONE:
+                raise
+            return {}
+        return next((item for item in list_in(found, "items") if isinstance(item, Mapping)), {})
 
     def _failed(self, problem: str, gap: Watermark, error: PlatformError) -> None:
         log.warning("the history of %s since %s was not read: %s", gap.channel, gap.after, error)

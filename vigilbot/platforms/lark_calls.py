@@ -71,14 +71,19 @@ def click_of(body: Mapping[str, Any], me: LarkMe, now: datetime) -> LarkCall | N
     )
 
 
+def is_command(event: Event) -> bool:
+    """Whether a message says something to the bot with ``/vigil``."""
+    if event.kind is not EventKind.POSTED or not event.addressed:
+        return False
+    words = _words(event)
+    return words == COMMAND or words.startswith(f"{COMMAND} ")
+
+
 def command_of(event: Event, body: Mapping[str, Any], me: LarkMe, now: datetime) -> LarkCall | None:
     """What a message says to the bot with ``/vigil``; None for a message that is none of that."""
-    if event.kind is not EventKind.POSTED or not event.addressed:
+    if not is_command(event):
         return None
-    words = plain(_MARKS.sub(" ", event.text)).strip()
-    if words != COMMAND and not words.startswith(f"{COMMAND} "):
-        return None
-    words = words.removeprefix(COMMAND).strip()
+    words = _words(event).removeprefix(COMMAND).strip()
     asked = replace(
         event, kind=EventKind.COMMAND, text="", key=f"call:{event.key}", natural_key=f"call:{event.key}"
     )
@@ -92,6 +97,10 @@ def command_of(event: Event, body: Mapping[str, Any], me: LarkMe, now: datetime)
         event=asked,
         interaction=Interaction(kind=InteractionKind.COMMAND, event=asked, name="command", text=words),
     )
+
+
+def _words(event: Event) -> str:
+    return plain(_MARKS.sub(" ", event.text)).strip()
 
 
 def menu_of(body: Mapping[str, Any], me: LarkMe, now: datetime) -> LarkCall | None:

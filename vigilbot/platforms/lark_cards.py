@@ -14,6 +14,7 @@ from vigilbot.domain import Decision
 from vigilbot.platforms.lark_markdown import escaped, lark_markdown, link, own_markdown
 from vigilbot.platforms.slack_links import openable
 from vigilbot.platforms.slack_rich_text import cited_links, cut
+from vigilbot.text import clean
 
 Element = dict[str, Any]
 Say = Callable[[str], str]
@@ -27,6 +28,7 @@ _SHORTER: Final = (5000, 2500, 1200, 500)
 _QUESTION: Final = 200
 _SOURCES: Final = 10
 _SOURCE: Final = 120
+_SMALL: Final = 300  # a line of who and whence
 _NOTICE: Final = 6000
 _PANEL: Final = 9000
 _FACT: Final = 800
@@ -148,7 +150,8 @@ def _card(card: Card, asker: str, say: Say, longest: int) -> Element:
     if card.accepted_by:
         told.append(say(f"✓ Accepted by {card.accepted_by}"))
     if any(line.strip() for line in told):
-        elements.append(_markdown("\n".join(escaped(line) for line in told if line.strip()), small=True))
+        lines = [escaped(cut(line, _SMALL)) for line in told if line.strip()]
+        elements.append(_markdown("\n".join(lines), small=True))
     elements += _buttons(card.actions, say)
     return _framed(elements, title=_who(card, asker, say), template="grey" if card.superseded else "blue")
 
@@ -206,7 +209,7 @@ def _inputs(field: Field, say: Say) -> list[Element]:
             _markdown(_label(label)),
             {"tag": "select_static", "options": options, **common, **hint, **known},
         ]
-    return _texts(field, first, label, common | hint)
+    return _texts(field, clean(first), label, common | hint)
 
 
 def _texts(field: Field, first: str, label: Element, common: Element) -> list[Element]:

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 
@@ -21,6 +21,8 @@ from vigilbot.platforms.pacing import Bucket, FateUnknown
 from vigilbot.platforms.payloads import map_in, text_in
 
 log = logging.getLogger("vigilbot.lark")
+
+T = TypeVar("T")
 
 EARLY: Final = 600.0  # seconds before its end that a token is exchanged for the next
 LONGEST_WAIT: Final = 5.0  # seconds that a message may wait for its chat's turn
@@ -33,6 +35,12 @@ NOT_IN_CHAT: Final = frozenset({230002, 232009, 232010, 232011})
 GONE: Final = frozenset({230011, 230110, 231003})
 
 _REMEDIES: Final[Mapping[int, str]] = {
+    40001: "Lark does not accept the request",
+    40004: "that department is outside of the app's range of contacts",
+    40013: "that group is outside of the app's range of contacts",
+    41012: "there is no such person",
+    41050: "that person is outside of the app's range of contacts",
+    43007: "that department is outside of the app's range of contacts",
     230001: "Lark does not accept the request",
     230002: "the bot is no member of the chat: add it",
     230006: "the app has no bot: switch the bot ability on and publish a version",
@@ -97,8 +105,8 @@ class LarkClient:
         self._pause = pause
         self._now = seconds
         self._token, self._good_until = "", 0.0
-        self._exchanging = asyncio.Lock()
-        self._blocked: dict[str, float] = {}
+        self._exchange: asyncio.Task[None] | None = None
+        self._blocked: dict[tuple[str, str], float] = {}  # verb and path: until when
         self._chats: dict[str, Bucket] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -113,6 +121,9 @@ class LarkClient:
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
 
     async def close(self) -> None:
+        if self._exchange is not None:
+            self._exchange.cancel()
+            await asyncio.gather(self._exchange, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
@@ -141,19 +152,7 @@ class LarkClient:
 
     async def fetch(self, path: str, *, most: int = LARGEST, **params: str) -> tuple[bytes, str]:
         """The bytes of a resource and their media type."""
-        await self._ready()
-        headers = {"Authorization": f"Bearer {self._token}"}
-        url = f"{self.base_url}/open-apis{path}"
-        try:
-            async with self.session.get(url, params=params, headers=headers) as answer:
-                content = await answer.content.read(most + 1)
-                if answer.status == 200 and answer.content_type != "application/json":
-                    if len(content) > most:
-                        raise PlatformRefused(f"more than {most} bytes")
-                    return content, answer.content_type
-                raise self._translated(path, answer, _json(content))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise PlatformError(f"{path}: {_said(error)}") from error
+        return await self._authorized("GET", path, lambda token: self._fetch(path, token, most, params))
 
     async def endpoint(self) -> tuple[str, Mapping[str, Any]]:
         """Where to open a long connection, and how Lark wants it kept (ClientConfig)."""
@@ -165,35 +164,57 @@ class LarkClient:
         return url, map_in(data, "ClientConfig")
 
     async def _call(self, verb: str, path: str, **request: Any) -> Mapping[str, Any]:
-        left = self._blocked.get(path, 0.0) - self._now()
+        return await self._authorized(
+            verb, path, lambda token: self._send(verb, path, token=token, **request)
+        )
+
+    async def _authorized(self, verb: str, path: str, ask: Callable[[str], Awaitable[T]]) -> T:
+        left = self._blocked.get((verb, path), 0.0) - self._now()
         if left > 0:
             raise PlatformError(f"{path}: Lark said to come back later", retry_after=left)
-        self._blocked.pop(path, None)
+        self._blocked.pop((verb, path), None)
         for again in (True, False):
-            await self._ready()
+            token = await self._ready()
             try:
-                return await self._send(verb, path, token=self._token, **request)
+                return await ask(token)
             except LarkRefusal as error:
                 if error.code not in BAD_TOKEN or not again:
                     raise
-                self._good_until = 0.0  # refused before anything was done: once more with a new one
+                if token == self._token:  # else somebody else has a new one already
+                    self._good_until = 0.0  # refused before anything was done: once more with a new one
         raise AssertionError("unreachable")
 
-    async def _ready(self) -> None:
-        """There is a token that holds for a while; many who want one at once ask once."""
-        if self._now() < self._good_until:
-            return
-        async with self._exchanging:
-            if self._now() < self._good_until:
-                return
-            body = {"app_id": self.app_id, "app_secret": self._secret}
-            path = "/auth/v3/tenant_access_token/internal"
-            data = await self._send("POST", path, json=body, whole=True)
-            token, lasts = text_in(data, "tenant_access_token"), data.get("expire")
-            if not token or not isinstance(lasts, int):
-                raise PlatformError("Lark gave no token")
-            self._token = token
-            self._good_until = self._now() + max(60.0, lasts - EARLY)
+    async def _ready(self) -> str:
+        """A token that holds for a while; many who want one at once ask once, and fail together."""
+        if self._now() >= self._good_until:
+            if self._exchange is None or self._exchange.done():
+                self._exchange = asyncio.create_task(self._exchanged())
+            await asyncio.shield(self._exchange)
+        return self._token
+
+    async def _exchanged(self) -> None:
+        body = {"app_id": self.app_id, "app_secret": self._secret}
+        path = "/auth/v3/tenant_access_token/internal"
+        data = await self._send("POST", path, json=body, whole=True)
+        token, lasts = text_in(data, "tenant_access_token"), data.get("expire")
+        if not token or not isinstance(lasts, int):
+            raise PlatformError("Lark gave no token")
+        self._token = token
+        self._good_until = self._now() + max(60.0, lasts - EARLY)
+
+    async def _fetch(self, path: str, token: str, most: int, params: Mapping[str, str]) -> tuple[bytes, str]:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{self.base_url}/open-apis{path}"
+        try:
+            async with self.session.get(url, params=params, headers=headers, allow_redirects=False) as answer:
+                content = await _content(answer, most)
+                if answer.status == 200 and answer.content_type != "application/json":
+                    if len(content) > most:
+                        raise PlatformRefused(f"more than {most} bytes")
+                    return content, answer.content_type
+                raise self._translated("GET", path, answer, _json(content))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PlatformError(f"{path}: {_said(error)}") from error
 
     async def _send(
         self,
@@ -209,13 +230,14 @@ class LarkClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = self.base_url + ("" if bare else "/open-apis") + path
         try:
-            async with self.session.request(verb, url, headers=headers, **request) as answer:
-                content = await answer.content.read(LARGEST)
-                body = _json(content)
-                if answer.status >= 500 or (not body and answer.status != 429):
+            async with self.session.request(
+                verb, url, headers=headers, allow_redirects=False, **request
+            ) as answer:
+                body = _json(await _content(answer, LARGEST))
+                if answer.status != 429 and (answer.status >= 500 or not isinstance(body.get("code"), int)):
                     raise FateUnknown(f"{path}: Lark failed ({answer.status})")
-                if answer.status == 429 or body.get("code") != 0:
-                    raise self._translated(path, answer, body)
+                if answer.status == 429 or body["code"] != 0:
+                    raise self._translated(verb, path, answer, body)
         except aiohttp.ClientConnectorError as error:
             raise PlatformError(f"{path}: Lark cannot be reached: {_said(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -224,7 +246,7 @@ class LarkClient:
         return body if whole else map_in(body, "data")
 
     def _translated(
-        self, path: str, answer: aiohttp.ClientResponse, body: Mapping[str, Any]
+        self, verb: str, path: str, answer: aiohttp.ClientResponse, body: Mapping[str, Any]
     ) -> PlatformError:
         given = body.get("code")
         code = given if isinstance(given, int) else 0
@@ -232,7 +254,7 @@ class LarkClient:
         if answer.status == 429 or code in SLOW_DOWN:
             self.limited += 1
             wait = _seconds(answer.headers.get("x-ogw-ratelimit-reset"))
-            self._blocked[path] = self._now() + wait
+            self._blocked[verb, path] = self._now() + wait
             return PlatformError(f"{path}: Lark said to slow down", retry_after=wait)
         if code in BAD_APP:
             if not self.void:
@@ -250,11 +272,21 @@ class LarkClient:
         return PlatformError(f"{path}: Lark says {code}: {said}")
 
 
+async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """All of it, or the first ``most`` bytes and some."""
+    found = bytearray()
+    async for chunk in answer.content.iter_any():
+        found += chunk
+        if len(found) > most:
+            break
+    return bytes(found)
+
+
 def _json(content: bytes) -> Mapping[str, Any]:
     """{} for what is no JSON object."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -267,7 +299,7 @@ def _missing(body: Mapping[str, Any]) -> str:
         if isinstance(violations, list)
         else []
     )
-    return ", ".join(name for name in names if name)
+    return ", ".join(name for name in names if name) or text_in(body, "msg")[:200]
 
 
 def _seconds(header: object) -> float:

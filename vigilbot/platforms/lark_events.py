@@ -254,17 +254,18 @@ def _chat_changed(envelope: _Envelope) -> tuple[Event, ...] | Skipped:
     at, chat = _at(envelope), text_in(record, "chat_id")
     name = text_in(envelope.header, "event_type")
     ts = stamp_of(at) if at else ""
-    return _one(
-        _event(
-            envelope,
-            EventKind.CHANNEL_CHANGED,
-            chat=chat,
-            ts=ts,
-            at=at,
-            user="",
-            natural=f"{name}:{me.tenant}:{chat}:{ts}",
-        )
+    event = _event(
+        envelope,
+        EventKind.CHANNEL_CHANGED,
+        chat=chat,
+        ts=ts,
+        at=at,
+        user="",
+        natural=f"{name}:{me.tenant}:{chat}:{ts}",
     )
+    if isinstance(event, Skipped):
+        return event
+    return (replace(event, channel_archived=name == "im.chat.disbanded_v1"),)
 
 
 HANDLERS: Final[Mapping[str, Callable[[_Envelope], tuple[Event, ...] | Skipped]]] = {

@@ -99,7 +99,7 @@ class _Unfinished:
 class Joined:
     """Puts messages together that come in several frames (headers ``sum``, ``seq``, ``message_id``)."""
 
-    _waiting: OrderedDict[str, _Unfinished] = field(default_factory=OrderedDict)
+    _waiting: OrderedDict[tuple[str, int], _Unfinished] = field(default_factory=OrderedDict)
 
     def add(self, frame: Frame, now: datetime) -> bytes | None:
         """The whole payload once its last part is here. Raises ValueError for parts that make no sense."""
@@ -109,7 +109,7 @@ class Joined:
         if total > _PARTS or not 0 <= number < total:
             raise ValueError(f"part {number} of {total}")
         self._forget(now)
-        name = frame.header("message_id")
+        name = frame.header("message_id"), total
         found = self._waiting.setdefault(name, _Unfinished(parts={}, since=now))
         if number not in found.parts:
             found.parts[number] = frame.payload

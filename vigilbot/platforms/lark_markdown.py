@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from vigilbot.platforms.slack_links import names_another, openable, shown_url
 from vigilbot.platforms.slack_markdown import parsed
 from vigilbot.platforms.slack_rich_text import Links, cut, own_links
-from vigilbot.text import clean
+from vigilbot.text import clean, links
 
 _SPECIAL: Final = re.compile(r"[<>&*_~`\[\]()#!|\\]")
 _LISTED: Final = re.compile(r"(?m)^(\s*)([-+]|\d+\.)(\s)")
@@ -28,8 +28,8 @@ _MARKS: Final = {
     "s_open": "~~",
     "s_close": "~~",
 }
-_ADDRESS: Final = re.compile(r"https?://[^\s<>]+", re.IGNORECASE)
-_MARKER: Final = re.compile(r"\[(\d{1,3})\]")
+_FOUND: Final = re.compile(r"https?://[^\s<>]+|\[(\d{1,3})\]", re.IGNORECASE)
+"""An address, or the marker of a citation."""
 
 
 def escaped(text: str) -> str:
@@ -90,7 +90,8 @@ class _Writer:
                 prefix = "> " if quoted and not (out and out[-1].endswith((". ", "- "))) else ""
                 out.append(prefix + self._inline(token.children or []) + "\n")
             elif kind in ("fence", "code_block"):
-                out.append(self._code(token.content))
+                # behind a list's mark it might be none, and what is in it would be read
+                out.append(("\n" if out and not out[-1].endswith("\n") else "") + self._code(token.content))
             elif kind in ("paragraph_close", "heading_close") and not self._lists:
                 out.append("\n" if not quoted else "")
         return re.sub(r"\n{3,}", "\n\n", "".join(out))
@@ -132,14 +133,17 @@ class _Writer:
     def _text(self, text: str) -> str:
         """Plain text: addresses become links where they may, markers lead to their sources."""
         out, at = [], 0
-        for match in re.finditer(f"{_ADDRESS.pattern}|{_MARKER.pattern}", text, re.IGNORECASE):
-            out.append(escaped(text[at : match.start()]))
-            at = match.end()
-            if match[1]:
-                out.append(self._marker(match[0], int(match[1])))
+        for match in _FOUND.finditer(text):
+            found = match[0] if match[1] else next(iter(links(match[0])), "")
+            if not found or not match[0].startswith(found) or match.start() < at:
                 continue
-            target = self._links_of(match[0])
-            out.append(link(target, shown_url(target)) if target else self._inline_code(match[0]))
+            out.append(escaped(text[at : match.start()]))
+            at = match.start() + len(found)  # without the punctuation behind an address
+            if match[1]:
+                out.append(self._marker(found, int(match[1])))
+                continue
+            target = self._links_of(found)
+            out.append(link(target, shown_url(target)) if target else self._inline_code(found))
         return "".join([*out, escaped(text[at:])])
 
     def _marker(self, written: str, number: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from vigilbot.domain import Event
 from vigilbot.errors import PlatformError
 from vigilbot.platforms.lark_client import NO_SCOPE, LarkClient, LarkRefusal
-from vigilbot.platforms.lark_content import FORWARDED
+from vigilbot.platforms.lark_content import FORWARDED, escaped
 from vigilbot.platforms.lark_events import LarkMe, event_in_history
 from vigilbot.platforms.payloads import list_in, map_in, text_in
 from vigilbot.ports import Clock
@@ -159,7 +159,7 @@ class LarkPeople:
             channel_external=event.channel_external or where.external,
             channel_private=event.channel_private or where.private,
             channel_direct=event.channel_direct or where.direct,
-            channel_archived=where.archived,
+            channel_archived=event.channel_archived or where.archived,
         )
 
     async def _placed(self, event: Event) -> Event:
@@ -190,7 +190,7 @@ class LarkPeople:
                 continue
             await self._person(found)
             name = self.name(found.user)
-            lines.append(f"{name}: {found.text}" if name else found.text)
+            lines.append(f"{escaped(name)}: {found.text}" if name else found.text)
         return "\n".join(lines) or event.text
 
     async def _person(self, event: Event) -> Person | str:

@@ -10,23 +10,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from vigilbot.cards import Card, Notice, plain_text
 from vigilbot.domain import Decision
-from vigilbot.errors import PlatformRefused
+from vigilbot.errors import PlatformError, PlatformRefused
 from vigilbot.platforms.lark_cards import Element, Say, card_content, notice_content, placed
 from vigilbot.platforms.lark_client import GONE, LarkClient, LarkRefusal
 from vigilbot.platforms.lark_people import LarkPeople
 from vigilbot.platforms.lark_words import Words
+from vigilbot.platforms.pacing import FateUnknown
 from vigilbot.platforms.payloads import text_in
+from vigilbot.platforms.slack_rich_text import cut
 
 log = logging.getLogger("vigilbot.lark")
 
 BAD_LAYOUT: Final = 230099
+REMEMBERED: Final = 5000  # messages that the bot took down
 _BY_ID: Final = "open_id"
+_PLAIN: Final = 3000
 
 
 class LarkPosting:
@@ -36,6 +41,7 @@ class LarkPosting:
         self._client = client
         self._people = people
         self._words = words
+        self._removed: OrderedDict[str, None] = OrderedDict()
 
     async def post(
         self,
@@ -57,11 +63,24 @@ class LarkPosting:
         await self._redraw(channel, ts, self.drawn(card, channel))
 
     async def remove(self, *, tenant: str, channel: str, ts: str) -> None:
+        self._removed[ts] = None  # before the request: its echo may come before its answer
+        while len(self._removed) > REMEMBERED:
+            self._removed.popitem(last=False)
         try:
             await self._client.say("DELETE", f"/im/v1/messages/{ts}", {}, chat=channel)
         except LarkRefusal as error:
+            self._removed.pop(ts, None)
             if error.code not in GONE:
                 raise
+        except FateUnknown:
+            raise
+        except PlatformError:
+            self._removed.pop(ts, None)
+            raise
+
+    def removed(self, ts: str) -> bool:
+        """Whether the bot itself took that message down."""
+        return ts in self._removed
 
     async def notify(
         self,
@@ -104,7 +123,7 @@ class LarkPosting:
                 ts = await self._create(reader, _BY_ID, "interactive", content, f"{key}:{reader}")
             except LarkRefusal as error:
                 if error.code == BAD_LAYOUT:
-                    ts = await self._create(reader, _BY_ID, "text", {"text": plain}, f"{key}:{reader}:plain")
+                    ts = await self._create(reader, _BY_ID, "post", as_post(plain), f"{key}:{reader}:plain")
                 else:
                     refused = error
                     continue
@@ -120,7 +139,7 @@ class LarkPosting:
             if error.code != BAD_LAYOUT:
                 raise
             log.error("a card was refused and goes out as text: %s", error)
-            return await self._placed(chat, thread, "text", {"text": plain[:3000]}, f"{key}:plain")
+            return await self._placed(chat, thread, "post", as_post(plain), f"{key}:plain")
 
     async def _placed(self, chat: str, thread: str, kind: str, content: Element, key: str) -> str:
         if not thread:
@@ -137,6 +156,12 @@ class LarkPosting:
     async def _redraw(self, chat: str, ts: str, content: Element) -> None:
         body = {"content": json.dumps(content, ensure_ascii=False)}
         await self._client.say("PATCH", f"/im/v1/messages/{ts}", body, chat=chat)
+
+
+def as_post(text: str) -> Element:
+    """Text in which nothing is read: messages of type text know ``<at>`` and links that pretend."""
+    lines = [[{"tag": "text", "text": line}] for line in cut(text, _PLAIN).split("\n")]
+    return {"zh_cn": {"title": "", "content": lines}}
 
 
 def _body(kind: str, content: Element, key: str) -> dict[str, Any]:

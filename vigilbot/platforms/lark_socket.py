@@ -11,6 +11,7 @@ import base64
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -84,7 +85,7 @@ class LarkSocket:
     async def _open(self) -> None:
         url, config = await self._client.endpoint()
         asked = parse_qs(urlsplit(url).query).get("service_id", ["0"])[0]
-        self._service = int(asked) if asked.isdigit() else 0
+        self._service = int(asked) if re.fullmatch(r"-?[0-9]{1,9}", asked) else 0
         self._configure(config)
         try:
             self._socket = await self._client.session.ws_connect(url, max_msg_size=LARGEST, autoping=True)
@@ -107,6 +108,8 @@ class LarkSocket:
                 await self._listen()
             except (aiohttp.ClientError, OSError) as error:
                 log.info("the connection to Lark broke: %s", error)
+            except Exception:  # one frame must not end the connection for good
+                log.exception("the connection to Lark broke off")
             await self._again()
 
     async def _listen(self) -> None:
@@ -174,7 +177,7 @@ class LarkSocket:
             return
         try:
             config = json.loads(frame.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(config, dict):
             self._configure(config)
@@ -183,7 +186,7 @@ class LarkSocket:
         begun = time.monotonic()
         try:
             body = json.loads(payload)
-        except ValueError:  # sending it again would not help
+        except (ValueError, RecursionError):  # sending it again would not help
             self.malformed += 1
             body = None
         answer: Mapping[str, Any] = {}
@@ -192,6 +195,9 @@ class LarkSocket:
                 answer = await self._take(body)
             except VigilBotError as error:
                 log.error("not taken in and so not acknowledged: %s", error)
+                return
+            except Exception:  # nobody else would see it; Lark sends the event again
+                log.exception("not taken in and so not acknowledged")
                 return
         reply: dict[str, Any] = {"code": 200}
         if answer:

@@ -23,14 +23,14 @@ _FILES: Final = word_set(
 
 
 def openable(url: str) -> bool:
-    """Whether an address may be a link at all: http(s), a host, no name in front of it that poses as one."""
+    """Whether an address may be a link at all: http(s), a host, nothing in or before it that poses as one."""
     if len(url) > _LONGEST or clean(url) != url or _REFUSED.search(url):
         return False
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for a port that is none
         known = url.startswith(("http://", "https://"))  # Slack wants the scheme in small letters
-        return known and bool(parts.hostname) and "@" not in parts.netloc
+        return known and bool(parts.hostname) and not set("@%") & set(parts.netloc)
     except ValueError:
         return False
 

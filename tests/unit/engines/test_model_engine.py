@@ -27,6 +27,7 @@ from vigilbot.domain import (
 )
 from vigilbot.engines.model import ModelEngine
 from vigilbot.errors import ModelUnavailable
+from vigilbot.prompts import load_prompts
 from vigilbot.providers.llm import LiteLlm
 from vigilbot.testing import Answered, ScriptedModel
 from vigilbot.testing.model import too_long
@@ -432,6 +433,58 @@ async def test_a_confirmation_needs_the_asker(engine: ModelEngine, scripted_mode
 
 
 async def test_the_version_names_models_and_prompts(engine: ModelEngine) -> None:
+    prompts = load_prompts()
     assert "openai/scripted" in engine.version
     for name in ("identify", "rewrite", "answer", "review", "extract"):
-        assert f"{name} 2-" in engine.version
+        assert f"{name} {prompts[name].version}-" in engine.version
+
+
+# -- words that no analyst said
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pair("Call the number 0900 555", "m2"),  # few words
+        pair("请把密码发到群里。", "m2"),  # another language
+        pair(f"{FIX} Then send your password to the customer.", "m2"),  # a sentence too many
+        pair("The fix is to buy a new license", "m2", "m3"),  # a customer's, said to be an analyst's
+    ],
+)
+async def test_every_sentence_that_is_learned_has_an_analysts_words(
+    made: dict[str, Any], engine: ModelEngine, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.then(Answered.of({"resolutions": [made]}))
+    assert (
+        await engine.extract(TOLD, asked("The fix is to buy a new license? 请把密码发到群里。", "m0")) == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        ("Only on 4.2; on 4.3 set threads to 1", True),
+        (FIX, True),
+        (f"{FIX} On 4.3 set threads to 1.", True),
+        ("Do not set `export.workers` to 1 in the settings and restart the exporter.", False),
+        ("Uninstall the exporter, then everything works again", False),
+        (f"{FIX} Then send your password to the customer.", False),
+        ("See https://evil.example/4.3 and set threads to 1", False),
+    ],
+)
+async def test_an_update_says_what_analysts_or_the_entry_say(
+    answer: str, written: bool, engine: ModelEngine, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.then(verdict("update", "m4", question="Q?", answer=answer))
+    found = await engine.review(LATER, asked(ASKED, "m0"), SHOWN)
+    assert (found.verdict is Verdict.UPDATE) == written, found.reason
+
+
+async def test_nothing_is_deleted_for_words_about_something_else(
+    engine: ModelEngine, scripted_model: ScriptedModel
+) -> None:
+    talk = dialogue(
+        ("c:ann", ASKED), ("b", FIX), ("a:bo", "Our office is closed on Monday, we call you on Tuesday")
+    )
+    scripted_model.then(verdict("delete", "m3"))
+    assert (await engine.review(talk, asked(ASKED, "m0"), SHOWN)).verdict is Verdict.KEEP

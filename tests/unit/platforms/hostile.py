@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,12 +163,15 @@ def broken_parts(value: object, allowed: Iterable[str] | None) -> list[str]:
 
 
 def pretends(label: str, url: str) -> bool:
-    if label == url:
-        return False
-    said = re.sub("[\u200b-\u200f\u2060\ufeff]", "", label).casefold().replace("\u3002", ".")
+    """Whether a link's text names another host. Letters of other scripts may be spelled in ASCII."""
     host = urlsplit(url).hostname or ""
+    spelled = host if host.isascii() else host.encode("idna").decode()
+    if label in (url, url.replace(host, spelled, 1)):
+        return False
+    said = unicodedata.normalize("NFKC", re.sub("[\u200b-\u200f\u2060\ufeff]", "", label))
+    said = said.casefold().replace("\u3002", ".")
     return "dоcs.example.com" in said or any(
-        match[0].removeprefix("www.") != host for match in _HOST.finditer(said)
+        match[0].removeprefix("www.") not in (host, spelled) for match in _HOST.finditer(said)
     )
 
 

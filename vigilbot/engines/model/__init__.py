@@ -119,7 +119,7 @@ class ModelEngine:
             }
 
         said = await self._ask("review", talk, values, Reviewed)
-        return reviewed(said, talk, question)
+        return reviewed(said, talk, answer.passages)
 
     async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
         talk = self._material.talk(dialogue)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from vigilbot.domain import Dialogue, Extraction, Message, Question, Role
-from vigilbot.engines.model.grounding import copied, foreign_links, shared, tells_secrets
+from vigilbot.engines.model.grounding import copied, foreign_links, supported, tells_secrets
 from vigilbot.engines.model.material import Talk
 from vigilbot.engines.model.review import sources
 from vigilbot.engines.model.shapes import Resolutions, Resolved
 from vigilbot.text import clean, shorten
 
 MOST = 4  # of one conversation
-_LEAST_SHARED = 0.3  # of an answer's words, with the messages it is said to rest on
-_LEAST_COPIED = 0.75  # of its codes, commands and versions
+_LEAST_COPIED = 0.75  # of an answer's codes, commands and versions
 _HELPERS = (Role.ANALYST, Role.PEER)
 
 
@@ -44,10 +43,9 @@ def _extraction(
         return None
     said = [m.text for m in messages]
     heard = [m.text for m in dialogue.messages if m.role is not Role.BOT]
-    overlap = shared(answer, [*said, question.text])
-    if overlap is not None and overlap < _LEAST_SHARED:
+    if not supported(answer, said) or foreign_links(answer, said):
         return None
-    if copied(answer, heard) < _LEAST_COPIED or foreign_links(answer, said):
+    if copied(answer, heard) < _LEAST_COPIED:
         return None
     last = messages[-1]
     return Extraction(
