@@ -92,7 +92,8 @@ class Premises:
     """What is examined. The openers raise what the bot's own start would raise.
 
     ``platform`` looks at the connection to the chat platform; its checks come last, under names of their
-    own. ``leaving`` says what is fetched from the web. ``try_models`` makes one tiny request to each
+    own. ``leaving`` says what is fetched from the web. ``known_bad`` names malicious packages that are here,
+    ``retention`` how long texts are kept and what its last round removed. ``try_models`` makes one tiny request to each
     configured language model; None without any.
 
     ``generation`` says what state the vector index's files are in, for the model's vectors in the
@@ -111,6 +112,8 @@ class Premises:
     environ: Mapping[str, str]
     platform: Callable[[], Awaitable[Sequence[Check]]] | None = None
     leaving: Callable[[], str] | None = None
+    known_bad: Callable[[], Sequence[str]] = tuple
+    retention: Callable[[], str] = str
 
 
 @dataclass(slots=True)
@@ -322,6 +325,12 @@ def _answered(tried: TriedModel) -> str:
     return f"{tried.model} answered in {tried.ms:.0f} ms ({tried.tokens} tokens, {price})"
 
 
+async def _retention(premises: Premises, seen: _Seen) -> Check:
+    if seen.ledger is None:
+        return _ok("the ledger has nothing yet, or could not be looked at")
+    return _ok(premises.retention())
+
+
 async def _proxies(premises: Premises, _: _Seen) -> Check:
     named = [name for name in (*PROXIES, *map(str.lower, PROXIES)) if premises.environ.get(name)]
     if not named:
@@ -337,7 +346,15 @@ async def _documents(premises: Premises, seen: _Seen) -> Check:
     return _ok(premises.leaving() if premises.leaving is not None else "no page is fetched")
 
 
+async def _packages(premises: Premises, _: _Seen) -> Check:
+    if found := premises.known_bad():
+        said = f"malicious code is installed: {', '.join(found)}"
+        return _failed(said, "Change every secret of this machine, then make the environment anew")
+    return _ok("none of the releases that are known to be malicious")
+
+
 _CHECKS: Mapping[str, Callable[[Premises, _Seen], Awaitable[Check]]] = {
+    "packages": _packages,
     "prompts": _prompts,
     "data folder": _data,
     "ledger": _ledger,
@@ -347,6 +364,7 @@ _CHECKS: Mapping[str, Callable[[Premises, _Seen], Awaitable[Check]]] = {
     "engine": _engine,
     "language model": _models,
     "documents": _documents,
+    "retention": _retention,
     "network": _proxies,
 }
 

@@ -25,6 +25,7 @@ from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import moment, optional_moment, stamp, to_entry, unpack_citations
 from vigilbot.pipeline import Judged, Pipeline, Place
 from vigilbot.ports import Row, Statement
+from vigilbot.redact import redact_secrets
 
 __all__ = [
     "AnswerGiven",
@@ -246,9 +247,15 @@ async def undo(knowledge: Knowledge, ledger: Ledger, entry_id: str, *, actor: st
 
 
 def audit(*, tenant: str, at: datetime, actor: str, action: str, subject: str, detail: str) -> Statement:
-    """Who did what to which, for the same batch as the doing."""
+    """Who did what to which, for the same batch as the doing. Keys and passwords in it are not kept."""
     return Runs.put(
-        "audit", tenant=tenant, at=stamp(at), actor=actor, action=action, subject=subject, detail=detail
+        "audit",
+        tenant=tenant,
+        at=stamp(at),
+        actor=actor,
+        action=action,
+        subject=subject,
+        detail=redact_secrets(detail),
     )
 
 

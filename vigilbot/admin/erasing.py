@@ -3,8 +3,8 @@
 What is blanked: their messages and the events that brought them, what they asked the bot, commands they
 typed, names; the questions made of their messages; answers, runs and reviews that rest on these; every
 revision of what was learned from their words, which is taken out of use; the words by which they asked for
-what others explained. Copies outside of the ledger (backups, exports, logs, kept pages and model replies, the
-platform itself) are for whoever keeps them.
+what others explained. Copies of the ledger from before a migration are deleted. Copies elsewhere (backups,
+exports, logs, kept pages and model replies, the platform itself) are for whoever keeps them.
 """
 
 from __future__ import annotations
@@ -227,7 +227,8 @@ def _of_work(found: Erasure, at: datetime) -> list[Statement]:
             found.questions,
         ),
         *_each(
-            f"UPDATE answers SET text = '', vector = NULL, citations = '[]', reason = '' WHERE id {_IN}",
+            f"UPDATE answers SET text = '', vector = NULL, citations = '[]', reason = '', "
+            f"proposal = '' WHERE id {_IN}",
             found.answers,
         ),
         *_each(f"UPDATE reviews SET reason = '' WHERE answer {_IN}", found.answers),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vigilbot.logs import set_up
 from vigilbot.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,8 +38,7 @@ def settings_of(config: Path | None, data: Path | None, **options: str) -> Setti
     if data is not None:
         options["data.dir"] = str(data)
     settings = load(config_file(config), os.environ, options)
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("vigilbot").setLevel(settings.log.level.upper())
+    set_up(level=settings.log.level, form=settings.log.form)
     return settings
 
 

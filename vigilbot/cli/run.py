@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vigilbot.cli.options import installation, settings_of
+from vigilbot.logs import tell_of_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -32,6 +33,7 @@ def run(config: Path | None, data: Path | None) -> None:
 
     refuse_known_bad()
     settings = settings_of(config, data)
+    tell_of_work(settings.log.level)
     secrets = secrets_of(settings, os.environ)  # what is missing is told before anything heavy is loaded
 
     async def serving(stop: asyncio.Event) -> None:

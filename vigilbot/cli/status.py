@@ -25,9 +25,12 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     Read beside a running bot, from its ledger and its /readyz, without disturbing it. Cards, outcomes, runs
     and requests are those of the last HOURS.
     """
+    from vigilbot.admin.retention import told
     from vigilbot.app import LEDGER
-    from vigilbot.ledger.rows import stamp
-    from vigilbot.ledger.status import FALLBACKS, MODELS, STATUS
+    from vigilbot.ledger.dead import COUNTED
+    from vigilbot.ledger.figures import UNKNOWN, WAITING
+    from vigilbot.ledger.rows import moment, stamp
+    from vigilbot.ledger.status import FALLBACKS, MODELS, RETENTION, STATUS
     from vigilbot.providers.clock import SystemClock
     from vigilbot.stores.inspection import read_rows
 
@@ -35,7 +38,8 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     path = settings.data.dir / LEDGER
     if not path.is_file():
         raise BadInput("no ledger", place=str(path), remedy="Name the bot's folder with --data or data.dir")
-    since = stamp(SystemClock().now() - timedelta(hours=hours))
+    now = SystemClock().now()
+    since = stamp(now - timedelta(hours=hours))
     found: dict[str, Any] = {"bot": _running(settings.server.host, settings.server.port)}
     found |= {
         name: {row["state"]: row["n"] for row in read_rows(path, sql, since=since)}
@@ -43,6 +47,14 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     }
     found["runs"] = read_rows(path, FALLBACKS, since=since)[0]
     found["models"] = read_rows(path, MODELS, since=since)
+    tables = {row["name"] for row in read_rows(path, "SELECT name FROM sqlite_master")}  # of an older version
+    found["retention"] = told(read_rows(path, RETENTION) if "upkeep" in tables else ())
+    letters = read_rows(path, COUNTED, tenant="") if "dead_letters" in tables else []
+    found["given up"] = {row["state"]: row["n"] for row in letters}
+    [waiting] = read_rows(path, WAITING)
+    age = (now - moment(str(waiting["oldest"]))).total_seconds() if waiting["oldest"] else 0.0
+    found["inbox"] = {"events": waiting["events"], "oldest_seconds": max(0.0, age)}
+    found["cards of unknown fate"] = read_rows(path, UNKNOWN)[0]["n"]
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -53,6 +65,14 @@ def status(hours: float, as_json: bool, config: Path | None, data: Path | None) 
     runs = found["runs"]
     fell = f", {runs['fell_back']} without the model (last: {runs['last']})" if runs["fell_back"] else ""
     click.echo(f"{'runs':18} {runs['runs']}{fell}")
+    click.echo(f"{'retention':18} {found['retention']}")
+    if waiting["events"]:
+        click.echo(f"{'inbox':18} {waiting['events']} events wait, the oldest for {age:.0f} s")
+    if unknown := found["cards of unknown fate"]:
+        click.echo(f"{'unknown':18} {unknown} cards of which nothing was heard; they are looked up")
+    if letters:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in found["given up"].items())
+        click.echo(f"{'given up':18} {kinds}: `vigilbot dead list` shows them")
     for row in found["models"]:
         failed = f", {row['failed']} failed ({row['error']})" if row["failed"] else ""
         click.echo(f"{row['model']:18} {row['calls']} requests{failed}, {row['paid']:.4f} US dollars")
@@ -76,8 +96,12 @@ def _running(host: str, port: int) -> dict[str, Any]:
             with refused:
                 body = refused.read()
         told: dict[str, Any] = dict(json.loads(body))
-        reasons, remarks = [*told["reasons"]], [*told["remarks"]]
+        remedies = dict(told.get("remedies", {}))
+        lines = [
+            f"{each} ({remedies[each]})" if each in remedies else str(each)
+            for each in (*told["reasons"], *told["remarks"])
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return {"said": f"nothing of ours answers on {host} port {port}"}
     state = "ready" if told.get("ready") else "NOT ready"
-    return {**told, "said": "; ".join([state, *map(str, reasons + remarks)])}
+    return {**told, "said": "; ".join([state, *lines])}

@@ -13,19 +13,25 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
 
 from vigilbot.app import Parts, assembled, open_ledger
 from vigilbot.doctor import Check, examine
-from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, VigilBotError
 from vigilbot.ledger import Ledger
-from vigilbot.ledger.figures import WAITING
-from vigilbot.ledger.rows import moment
 from vigilbot.ports import Clock, Embedder
 from vigilbot.providers.pictures import Pictures
 from vigilbot.serve.chat import Chat
 from vigilbot.serve.checks import premises_of
+from vigilbot.serve.condition import (
+    CONNECTING,
+    WORKING,
+    WRITING,
+    Sign,
+    degraded,
+    engine_state,
+    index_figures,
+    of_ledger,
+)
 from vigilbot.serve.desk import Staff, staffed
 from vigilbot.serve.door import Door
 from vigilbot.serve.rounds import Rounds
@@ -37,7 +43,6 @@ log = logging.getLogger("vigilbot.serve")
 DRAIN = 20.0  # seconds that what runs may take to finish, once the bot is told to stop
 PATIENCE = 60.0  # seconds between tries at the most, while the platform cannot be reached
 LETTING_GO = 5.0  # seconds for the connection to close
-BEHIND = timedelta(minutes=2)  # an event that waits longer than this makes the bot unready
 
 
 def keep_what_is_loaded() -> None:
@@ -179,7 +184,7 @@ class Service:
                 platform=self._chat,
                 directory=self._chat,
                 clock=self._clock,
-                problems=lambda: self._chat.state().problems,
+                problems=self._problems,
                 doctor=lambda: self._examined(parts.embedder),
                 wake=rounds.called,
             )
@@ -236,27 +241,36 @@ class Service:
         if self._seen is None:
             return Condition(reasons=("not started",), transport=state)
         ledger, door, rounds = self._seen
-        reasons = [*rounds.troubles]
+        await door.probe()
+        reasons = [Sign(said=each, remedy=WORKING) for each in rounds.troubles]
         if self._stopping:
-            reasons.append("being stopped")
+            reasons.append(Sign(said="being stopped"))
         elif not self.ready.is_set():
-            reasons.append("the embedding model and the engine are still loading")
+            reasons.append(Sign(said="the embedding model and the engine are still loading"))
         if not state.connected:
-            reasons.append(self._unreachable or f"not connected to {state.platform}")
+            said = self._unreachable or f"not connected to {state.platform}"
+            reasons.append(Sign(said=said, remedy=CONNECTING))
         if door.trouble:
-            reasons.append(door.trouble)
-        try:
-            [waiting] = await ledger.fetch(WAITING)
-        except LedgerError as error:
-            reasons.append(f"the ledger cannot be read ({error})")
-        else:
-            if waiting["oldest"] and self._clock.now() - moment(waiting["oldest"]) > BEHIND:
-                reasons.append(f"{waiting['events']} events wait, the oldest since {waiting['oldest']}")
-        engine = self.parts.bot.pipeline.engine if self.parts else None
-        without = isinstance(engine, FallbackEngine) and engine.state().engaged
-        remarks = list(state.problems)
-        if without:
-            remarks.append("no language model answers: the extractive engine stands in")
+            reasons.append(Sign(said=door.trouble, remedy=WRITING))
+        stops, remarks = await of_ledger(ledger, self._clock)
+        reasons += stops
+        remarks = [*(Sign(said=each) for each in state.problems), *degraded(self.parts), *remarks]
+        engine = engine_state(self.parts)
         return Condition(
-            reasons=tuple(reasons), remarks=tuple(remarks), transport=state, without_model=without
+            reasons=tuple(each.said for each in reasons),
+            remarks=tuple(each.said for each in remarks),
+            remedies={each.said: each.remedy for each in (*reasons, *remarks) if each.remedy},
+            transport=state,
+            without_model=engine is not None and engine.engaged,
+            models=engine.models if engine is not None else (),
+            index=index_figures(self.parts),
         )
+
+    def _problems(self) -> Sequence[str]:
+        """What operators in the chat are told."""
+        signs = [*(Sign(said=each) for each in self._chat.state().problems), *degraded(self.parts)]
+        if self._seen is not None:
+            _, door, rounds = self._seen
+            signs += [Sign(said=each, remedy=WORKING) for each in rounds.troubles]
+            signs += [Sign(said=door.trouble, remedy=WRITING)] if door.trouble else []
+        return [each.line for each in signs]

@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vigilbot.admin.retention import told
 from vigilbot.app import INDEX, LEDGER, engine_of, open_embedder
 from vigilbot.doctor import Check, Premises, Status, TriedModel
 from vigilbot.engine import open_models
 from vigilbot.errors import BadInput
 from vigilbot.knowledge.search import index_space
 from vigilbot.ledger.rows import blob_matrix
+from vigilbot.ledger.status import RETENTION
 from vigilbot.platforms.slack_checks import check_slack
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
+from vigilbot.providers.packages import known_bad
 from vigilbot.reading import leaving
 from vigilbot.serve.slack import BOT_TOKEN, slack_secrets
 from vigilbot.settings import Settings
+from vigilbot.settings.rows import spoken_span
 from vigilbot.stores.exact import ExactIndex
-from vigilbot.stores.inspection import inspect_ledger, read_vectors
+from vigilbot.stores.inspection import inspect_ledger, read_rows, read_vectors
 from vigilbot.stores.migrations import bundled
 
 
@@ -47,8 +51,21 @@ def premises_of(
         else lambda model: _generation(settings.data.dir, model=model),
         platform=lambda: _slack(settings, environ),
         leaving=lambda: leaving(settings),
+        known_bad=known_bad,
+        retention=lambda: _retention(settings, ledger),
         environ=environ,
     )
+
+
+def _retention(settings: Settings, ledger: Path) -> str:
+    kept = [
+        f"{what} {spoken_span(seconds)}" if seconds else f"{what} for ever"
+        for what, seconds in (
+            ("messages", settings.retention.messages),
+            ("traces", settings.retention.traces),
+        )
+    ]
+    return f"keeps {', '.join(kept)}; {told(read_rows(ledger, RETENTION))}"
 
 
 async def _slack(settings: Settings, environ: Mapping[str, str]) -> Sequence[Check]:
@@ -81,7 +98,7 @@ async def _tried(settings: Settings) -> Sequence[TriedModel]:
 
 async def _generation(folder: Path, *, model: str) -> str:
     """The state of the index's files, as ``doctor.Premises.generation`` wants it."""
-    from vigilbot.stores.chroma import generation_state
+    from vigilbot.stores.generation import generation_state
 
     exact = ExactIndex()
     rows = read_vectors(folder / LEDGER, model=model)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from vigilbot.app import Parts
+from vigilbot.admin.retention import Retention
+from vigilbot.app import LEDGER, Parts
 from vigilbot.doctor import Check
 from vigilbot.interactions import Desk
 from vigilbot.interactions.joining import Facts
@@ -13,6 +15,7 @@ from vigilbot.interactions.opening import Equipment, open_desk
 from vigilbot.ports import Clock, Directory, Platform
 from vigilbot.reading import leaving
 from vigilbot.settings import Settings
+from vigilbot.stores.backup import forget_automatic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,10 +65,21 @@ async def staffed(
         )
     )
     bot = parts.bot
-    then = (opened.joining.work, opened.linking.work, opened.corrections.work)
+    retention = Retention(
+        ledger=parts.ledger,
+        clock=clock,
+        messages=timedelta(seconds=settings.retention.messages),
+        traces=timedelta(seconds=settings.retention.traces),
+        forget_copies=lambda before: forget_automatic(settings.data.dir / LEDGER, before=before),
+    )
+    then = (opened.joining.work, opened.linking.work, opened.corrections.work, retention.work)
     return Staff(
         desk=opened.desk,
         work=(opened.asking.work, bot.work, *then),
         rest=(bot.rest, *then),
-        beside={"requests": opened.asking.work, "runs": lambda: bot.begin_runs(ended=wake)},
+        beside={
+            "requests": opened.asking.work,
+            "runs": lambda: bot.begin_runs(ended=wake),
+            "vectors": parts.told.fill,
+        },
     )

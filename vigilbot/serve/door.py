@@ -11,6 +11,7 @@ from vigilbot.ledger import Ledger
 from vigilbot.ports import Clock, Inbound, Interaction, Response, Watermark
 
 MANY = 8  # events that are being written at one time; usually it is one or none
+REFUSED = "the ledger cannot be written, events are refused ({error})"
 STARTING = "I am still starting and cannot do that yet. Please try again in a few seconds."
 STOPPING = "I am being stopped and cannot do that now. Please try again in a minute."
 
@@ -56,7 +57,7 @@ class Door:
             else:
                 new = await self._ledger.chats.receive(event, at=self._clock.now())
         except LedgerError as error:
-            self.trouble = f"the ledger cannot be written, events are refused ({error})"
+            self.trouble = REFUSED.format(error=error)
             raise
         finally:
             self._writing -= 1
@@ -64,6 +65,17 @@ class Door:
         if new:
             self._arrived()
         return new
+
+    async def probe(self) -> None:
+        """Looks whether what kept events out still does: no new one may come to show it."""
+        if not self.trouble:
+            return
+        try:
+            await self._ledger.probe(at=self._clock.now())
+        except LedgerError as error:
+            self.trouble = REFUSED.format(error=error)
+        else:
+            self.trouble = ""
 
     async def act(self, interaction: Interaction) -> Response:
         if self._desk is None:

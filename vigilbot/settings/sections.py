@@ -163,7 +163,7 @@ class ModelSettings:
         "At most so many judgements are asked for at one time, and half as many runs go on side by side; "
         "what comes more waits. A model on a machine of one's own may need less.",
         least=1,
-        most=1000,
+        most=100,
     )
     calls_per_run: int = setting(
         16, "At most so many requests for one piece of work (a run, a lesson).", least=1, most=1000
@@ -201,6 +201,13 @@ class IdentifySettings:
 
     threshold: float | None = setting(
         None, "Probability from which a message counts as in scope. null: the engine's own.", least=0, most=1
+    )
+    first_filter: float = setting(
+        0.15,
+        "With a language model: messages that the extractive engine gives a smaller probability to be in "
+        "scope cost no call. 0: the model judges every message.",
+        least=0,
+        most=1,
     )
 
 
@@ -359,4 +366,9 @@ class ServerSettings:
 class LogSettings:
     """What is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least level that is logged.")
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        "info",
+        "The least level that is logged. What people wrote stands in no line; at debug, errors of providers "
+        "and defects are told in full and may quote it.",
+    )
+    form: Literal["text", "json"] = setting("text", "Lines for people, or one JSON object each.")

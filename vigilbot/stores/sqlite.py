@@ -12,8 +12,7 @@ a savepoint of its own, in the order of the calls; nobody is told that a batch i
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
+import logging
 import os
 import sqlite3
 from collections import deque
@@ -24,12 +23,16 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 
-from vigilbot.errors import BadLedger, LedgerError
+from vigilbot.errors import BadInput, BadLedger, LedgerError
 from vigilbot.ports import Row, Statement
+from vigilbot.stores.backup import before_migration, forget_automatic
+from vigilbot.stores.lock import take_lock
 from vigilbot.stores.migrations import Migration, statements
 from vigilbot.stores.near import NearReader, read_only, rows_of, tune
 
 T = TypeVar("T")
+
+log = logging.getLogger("vigilbot.stores")
 
 _BUSY_SECONDS = 5.0
 _TOGETHER = 64  # batches of one commit: the first of them waits for the last
@@ -59,8 +62,15 @@ class SqliteDatabase:
     """``ports.Database`` on one file that this process alone may use."""
 
     def __init__(
-        self, *, writer: aiosqlite.Connection, reader: aiosqlite.Connection, near: NearReader, lock: int
+        self,
+        *,
+        place: Path,
+        writer: aiosqlite.Connection,
+        reader: aiosqlite.Connection,
+        near: NearReader,
+        lock: int,
     ) -> None:
+        self._place = place
         self._writer = writer
         self._reader = reader
         self._near = near
@@ -91,7 +101,7 @@ class SqliteDatabase:
             if isinstance(error, sqlite3.Error):
                 raise BadLedger(f"cannot be opened: {error}", place=str(place), remedy=_NOT_OURS) from error
             raise
-        return cls(writer=writer, reader=reader, near=near, lock=lock)
+        return cls(place=place, writer=writer, reader=reader, near=near, lock=lock)
 
     async def fetch(self, sql: str, **args: Any) -> list[Row]:
         if self._lock is not None and (rows := self._near.rows(sql, args)) is not None:
@@ -121,9 +131,12 @@ class SqliteDatabase:
         rows = await self.fetch("PRAGMA integrity_check")
         return [line for row in rows if (line := str(row["integrity_check"])) != "ok"]
 
-    async def scrub(self) -> None:
-        """Writes the file anew and empties the log beside it: what was deleted is in neither any more."""
-        await self._guarded(self._writer, _scrub)
+    async def scrub(self, *, anew: bool = True) -> None:
+        """Empties the log beside the file: what was deleted is overwritten with zeros in both. ``anew`` also
+        writes the file itself again, and deletes the copies from before migrations."""
+        await self._guarded(self._writer, lambda c: _scrub(c, anew=anew))
+        if anew:
+            await asyncio.to_thread(forget_automatic, self._place)
 
     async def close(self) -> None:
         """Waits for batches under way. Closing twice is harmless."""
@@ -164,31 +177,13 @@ def _claim(name: Path) -> tuple[Path, int]:
         os.close(file)
         if header not in (b"", _HEADER):
             raise BadLedger("is not a database", place=str(path), remedy=_NOT_OURS)
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        return path, take_lock(path)
     except OSError as error:
         raise BadLedger(
             f"cannot be opened for writing: {error.strerror}",
             place=str(path),
             remedy="Give this user permission to read and write the file and its folder, or name another",
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    except OSError as error:
-        holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
-        os.close(lock)
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            who = f"process {holder}" if holder.isdigit() else "that process"
-            raise BadLedger(
-                "another process uses this ledger",
-                place=str(path),
-                remedy=f"Stop {who} first, or name another ledger",
-            ) from error
-        raise BadLedger(
-            f"cannot be locked: {error.strerror}", place=str(path), remedy="Put it on a local disk"
-        ) from error
-    return path, lock
 
 
 async def _connect(path: Path, opened: list[aiosqlite.Connection]) -> aiosqlite.Connection:
@@ -234,11 +229,22 @@ def _prepare(
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not just forgotten
     connection.execute("PRAGMA journal_size_limit = 67108864")
     tune(connection)
-    for migration in sorted(migrations, key=lambda m: m.number):
-        if migration.number not in done:
-            _migrate(connection, migration, place)
+    pending = [each for each in sorted(migrations, key=lambda m: m.number) if each.number not in done]
+    if pending and done and durable:
+        try:
+            kept = before_migration(connection, place, schema=newest)
+        except BadInput as error:
+            raise BadLedger(
+                f"its back-up before the migration {error.problem}", place=error.place, remedy=error.remedy
+            ) from error
+        log.info(
+            "the ledger is brought from schema %d to %d; as it was it is kept in %s", newest, known, kept
+        )
+    for migration in pending:
+        _migrate(connection, migration, place)
 
 
 def _check_sound(connection: sqlite3.Connection, place: Path) -> None:
@@ -306,12 +312,13 @@ def _inside(connection: sqlite3.Connection, batch: _Batch) -> None:
     connection.execute("RELEASE batch")
 
 
-def _scrub(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA temp_store = FILE")  # a whole ledger need not fit into memory
-    try:
-        connection.execute("VACUUM")
-    finally:
-        connection.execute("PRAGMA temp_store = MEMORY")
+def _scrub(connection: sqlite3.Connection, *, anew: bool) -> None:
+    if anew:
+        connection.execute("PRAGMA temp_store = FILE")  # a whole ledger need not fit into memory
+        try:
+            connection.execute("VACUUM")
+        finally:
+            connection.execute("PRAGMA temp_store = MEMORY")
     for _ in range(_SCRUB_TRIES):  # a reader's query may hold the log for a moment
         [busy, *_] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if not busy:
