@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets: each line is the text behind ## of one rule.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo test e2e check format bench train docs lock clean
+.PHONY: help install demo test e2e check format chaos soak load fuzz bench train docs lock audit clean
 
 # The first Python between 3.11 and 3.14 that runs here; name another with `make install PYTHON=...`.
 SUITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null
@@ -57,9 +57,21 @@ format: install ## put the code into the project's format and mend what the lint
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench: install ## measure on the data folder that VIGILBOT_DATA names
-	@$(VENV)/bin/vigilbot bench
-	@$(PY) -m tests.overhead
+chaos: install ## kill the bot a thousand times and count what is lost; SEED, KILLS, EVENTS, KEEP=folder
+	@nice $(PY) -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),1000) \
+		--events $(or $(EVENTS),5000) --keep "$(KEEP)"
+
+soak: install ## use the bot for half an hour in a bad world and look for leaks; MINUTES, SEED, KEEP=folder
+	@nice $(PY) -m tests.chaos.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --keep "$(KEEP)"
+
+load: install ## 10,000 messages over 1,000 on-calls with a slow model: order, memory, event loop
+	@$(PY) -m tests.chaos.load
+
+fuzz: install ## the long attacks: 100,000 texts, 100 tenants, every injected order; minutes
+	@$(PY) -m pytest tests/security -m "fuzz or not fuzz" -n auto --maxprocesses 4 --dist worksteal
+
+bench: install ## measure everything and write BENCHMARKS.md's tables; VIGILBOT_DATA=folder for judgement
+	@$(VENV)/bin/vigilbot bench --write BENCHMARKS.md
 
 train: install ## train the extractive engine's classifiers on the data folder VIGILBOT_DATA names
 	@$(VENV)/bin/vigilbot train
@@ -76,6 +88,9 @@ lock: install ## resolve requirements.lock again after pyproject.toml changed
 		--output-file $(VENV)/lock.body pyproject.toml
 	@# what follows the first empty line warns of torch and pip, which are left out on purpose
 	@{ cat $(VENV)/lock.head; sed '/^$$/,$$d' $(VENV)/lock.body; } > requirements.lock
+
+audit: install ## online: is anything known against a locked package? Sends their names and versions to osv.dev
+	@$(PY) -m tests.audit
 
 clean: ## remove caches and built files; .venv and data stay
 	@rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ report home; ``open_litellm`` imports it in a thread with all of that off.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from vigilbot.errors import BadSettings, VigilBotError
+from vigilbot.providers.packages import refuse_known_bad
 
 ENVIRONMENT: Mapping[str, str] = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # prices come with the package, not from the network
@@ -27,6 +29,7 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 PREPARING = 0.2  # seconds after which a request is on its way
+WARMED = "openai/gpt-4.1-mini"
 
 
 class Why(StrEnum):
@@ -211,13 +214,16 @@ class LiteLlm:
         return Failure(Why.SERVER, f"{model}: the provider failed: {said}")
 
 
-async def open_litellm(*, api_bases: Mapping[str, str], seconds: float) -> LiteLlm:
-    """Imported and warmed up in a thread, so that the loop goes on meanwhile (3 to 6 s)."""
-    library = await asyncio.to_thread(_imported)
+async def open_litellm(
+    *, api_bases: Mapping[str, str], seconds: float, models: Sequence[str] = (WARMED,)
+) -> LiteLlm:
+    """Imported and warmed up for these models in a thread, so that the loop goes on meanwhile (3 to 6 s)."""
+    refuse_known_bad()
+    library = await asyncio.to_thread(_imported, models)
     return LiteLlm(library, api_bases=api_bases, seconds=seconds)
 
 
-def _imported() -> ModuleType:
+def _imported(models: Sequence[str]) -> ModuleType:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -233,11 +239,42 @@ def _imported() -> ModuleType:
         litellm.failure_callback = []
         litellm.disable_aiohttp_transport = True  # its sessions outlive their loop
         logging.getLogger("LiteLLM").setLevel(logging.ERROR)
-        # What is loaded late is loaded now: the first real call must not stall the loop.
-        litellm.completion(
-            model="openai/gpt-4.1-mini", messages=[{"role": "user", "content": "-"}], mock_response="-"
-        )
+        loop = _Unconnected()
+        try:
+            loop.run_until_complete(_warmed(litellm, models))
+        finally:
+            loop.close()
     return litellm
+
+
+class _Unconnected(asyncio.SelectorEventLoop):
+    """An event loop from which nothing can be reached."""
+
+    async def create_connection(self, *args: Any, **more: Any) -> Any:
+        raise ConnectionRefusedError("nothing is sent while a library is loaded")
+
+    async def getaddrinfo(self, *args: Any, **more: Any) -> Any:
+        raise ConnectionRefusedError("nothing is asked while a library is loaded")
+
+
+async def _warmed(library: ModuleType, models: Sequence[str]) -> None:
+    """What is loaded at the first call is loaded now: five hundred modules, most of a second of the loop."""
+    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+    said = [{"role": "user", "content": "-"}]
+    await library.acompletion(model=WARMED, messages=said, mock_response="-")
+    for model in models:
+        with contextlib.suppress(Exception):  # refused, in whatever form the provider says so
+            await library.acompletion(
+                model=model,
+                messages=said,
+                api_base="http://127.0.0.1:9",
+                api_key="none",
+                timeout=1,
+                num_retries=0,
+                max_retries=0,
+            )
+    await GLOBAL_LOGGING_WORKER.stop()
 
 
 def _format(request: Request) -> dict[str, Any]:

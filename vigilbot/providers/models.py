@@ -37,12 +37,14 @@ _REPAIRABLE = frozenset({Why.INVALID, Why.TRUNCATED, Why.EMPTY})
 class ModelRules:
     """``stages`` names other models for single judgements; ``timeout`` in seconds, per model and judgement.
 
+    ``at_once`` judgements are asked for at one time; the others wait, which is not of their ``timeout``.
     ``sees`` and ``takes_schema`` say what a model can do.
     """
 
     models: Sequence[str]
     stages: Mapping[str, Sequence[str]]
     timeout: float
+    at_once: int
     failures: int
     cool_down: timedelta
     max_tokens: int
@@ -121,6 +123,7 @@ class OrderedModels:
         self._rules = rules
         self._spending = spending
         self._clock = clock
+        self._room = asyncio.Semaphore(rules.at_once)
         names = dict.fromkeys([*rules.models, *(m for chosen in rules.stages.values() for m in chosen)])
         self._models = {name: _Model(name, self._breaker()) for name in names}
 
@@ -140,6 +143,10 @@ class OrderedModels:
         )
 
     async def complete(self, ask: Ask, shape: type[Shape]) -> Shape:
+        async with self._room:
+            return await self._in_order(ask, shape)
+
+    async def _in_order(self, ask: Ask, shape: type[Shape]) -> Shape:
         if spent := self._spending.exhausted():
             raise ModelUnavailable(spent)
         reasons: list[str] = []
@@ -210,7 +217,8 @@ class OrderedModels:
             model.last_error = str(failure)
             model.breaker.failed(for_good=failure.why in _FOR_GOOD)
             if model.breaker.state is BreakerState.OPEN and was is not BreakerState.OPEN:
-                log.warning("%s; it rests until %s", failure, model.breaker.until)
+                log.warning("%s: %s; it rests until %s", model.name, failure.why, model.breaker.until)
+                log.debug("it said: %s", failure)
             raise
         except BaseException:
             model.breaker.left()

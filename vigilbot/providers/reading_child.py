@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from vigilbot.errors import DocumentRefused
 from vigilbot.ports import Page, Section
 from vigilbot.providers.kinds import HTML, MARKDOWN, PDF, XML
+from vigilbot.redact import redact_secrets
 
 TEXT = 1_000_000  # characters of one document
 MEMORY = 1024 * 1024 * 1024
@@ -58,12 +59,13 @@ def page_of(content: bytes, *, media_type: str, charset: str, url: str) -> Page:
 
 
 def _bounded(page: Page) -> Page:
+    """Not too long, and without keys and passwords: what a page says is stored, and told to customers."""
     left = TEXT
     kept: list[Section] = []
     for section in page.sections:
         if left <= 0:
             break
-        kept.append(replace(section, text=section.text[:left]))
+        kept.append(replace(section, text=redact_secrets(section.text[:left])))
         left -= len(section.text)
     cut = left < 0 or len(kept) < len(page.sections)
     return replace(page, sections=tuple(kept), clipped=page.clipped or cut)

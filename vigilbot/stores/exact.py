@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,11 +20,13 @@ T = TypeVar("T")
 
 _THREAD_ABOVE = 20_000  # rows; fewer take about 2 ms, less than the event loop minds
 _MARGIN = 1e-5  # more than float32 sums in another order can differ
+_SEGMENT = 4096  # rows; of 384 dimensions some 6 MB
+_DIGESTED = 1000  # rows of a digest between two moments in which others may search
 _DIGITS = 6  # scores are equal, and ties go by key, when they agree in these
 
 
 class ExactIndex:
-    """``ports.VectorIndex`` over matrices that grow by doubling.
+    """``ports.VectorIndex`` over matrices in segments.
 
     Scores are computed in double precision for the best rows, so that they do not depend on
     where in a matrix a row happens to lie.
@@ -37,10 +39,15 @@ class ExactIndex:
         self._lock = asyncio.Lock()
 
     async def put(self, keys: Sequence[str], spaces: Sequence[str], vectors: Vector) -> None:
+        await self.renew(keys, spaces, vectors)
+
+    async def renew(self, keys: Sequence[str], spaces: Sequence[str], vectors: Vector) -> list[str]:
+        """``put``; returns the keys that were not there, or in another space, or with another vector."""
         if not len(keys) == len(spaces) == len(vectors):
             raise IndexFailed(f"{len(keys)} keys, {len(spaces)} spaces, {len(vectors)} vectors")
         if not keys:
-            return
+            return []
+        changed = []
         units = self._units(vectors)
         async with self._lock:
             for key, space, unit in zip(keys, spaces, units, strict=True):
@@ -48,9 +55,11 @@ class ExactIndex:
                     self._drop(key)
                 block = self._blocks.get(space)
                 if block is None:
-                    block = self._blocks[space] = _Block(self._dimensions)
-                block.put(key, unit)
-                self._space_of[key] = space
+                    block = self._blocks[space] = _Block(space, self._dimensions)
+                if block.put(key, unit):
+                    changed.append(key)
+                self._space_of[key] = block.space  # one string for all of a space
+        return changed
 
     async def drop(self, keys: Sequence[str]) -> None:
         async with self._lock:
@@ -84,9 +93,17 @@ class ExactIndex:
             return known, [self._space_of[key] for key in known], vectors
 
     async def digest(self) -> str:
-        """Equal for equal contents (keys, spaces and vectors), whatever the order they came in."""
-        async with self._lock:
-            return await asyncio.to_thread(self._digest)  # 3 ms a thousand vectors
+        """Equal for equal contents (keys, spaces and vectors), whatever the order they came in.
+
+        Searches go on meanwhile. What changes meanwhile may be in it or not.
+        """
+        total = 0
+        keys = list(self._space_of)
+        for start in range(0, len(keys), _DIGESTED):
+            async with self._lock:
+                part = keys[start : start + _DIGESTED]
+                total += await asyncio.to_thread(self._digest, part)  # 3 ms a thousand vectors
+        return f"{total % 2**128:032x}"
 
     def __len__(self) -> int:
         return len(self._space_of)
@@ -131,39 +148,57 @@ class ExactIndex:
         if not block.keys:
             del self._blocks[space]
 
-    def _digest(self) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        for key in sorted(self._space_of):
-            space = self._space_of[key]
-            digest.update(f"{len(key)} {key} {len(space)} {space}".encode("utf-8", "surrogatepass"))
-            digest.update(self._blocks[space].row(key).tobytes())
-        return digest.hexdigest()
+    def _digest(self, keys: Iterable[str]) -> int:
+        """A sum, so that no order is needed: sorting many keys holds up every other thread."""
+        total = 0
+        for key in keys:
+            if (space := self._space_of.get(key)) is not None:
+                name = f"{len(key)} {key} {len(space)} {space}".encode("utf-8", "surrogatepass")
+                row = hashlib.blake2b(name, digest_size=16)
+                row.update(self._blocks[space].row(key).tobytes())
+                total += int.from_bytes(row.digest(), "big")
+        return total
 
 
 class _Block:
-    """The vectors of one space: rows 0 to len(keys) of the matrix, in no order."""
+    """The vectors of one space: rows 0 to len(keys), in no order, in segments.
 
-    def __init__(self, dimensions: int) -> None:
+    The first segment grows by doubling; further ones have full size at once, and none of these is ever
+    copied: copying a large matrix holds up the event loop, and for a moment takes its memory twice.
+    """
+
+    def __init__(self, space: str, dimensions: int) -> None:
+        self.space = space
         self.keys: list[str] = []
         self._at: dict[str, int] = {}
-        self._matrix: Vector = np.zeros((4, dimensions), np.float32)
-
-    @property
-    def rows(self) -> Vector:
-        return self._matrix[: len(self.keys)]
+        self._segments: list[Vector] = [np.zeros((4, dimensions), np.float32)]
 
     def row(self, key: str) -> Vector:
-        row: Vector = self._matrix[self._at[key]]
-        return row
+        return self._row(self._at[key])
 
-    def put(self, key: str, vector: Vector) -> None:
+    def rows(self, places: NDArray[np.intp]) -> Vector:
+        """The vectors at these places, copied."""
+        found = np.empty((len(places), self._segments[0].shape[1]), np.float32)
+        for at, place in enumerate(places):
+            found[at] = self._row(int(place))
+        return found
+
+    def segments(self) -> Iterator[Vector]:
+        """All rows, in order."""
+        for number, segment in enumerate(self._segments):
+            yield segment[: len(self.keys) - number * _SEGMENT]
+
+    def put(self, key: str, vector: Vector) -> bool:
+        """Whether that changed anything."""
         at = self._at.get(key)
         if at is None:
             at = self._at[key] = len(self.keys)
             self.keys.append(key)
-            if at == len(self._matrix):
-                self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
-        self._matrix[at] = vector
+            self._make_room(at)
+        elif np.array_equal(self._row(at), vector):
+            return False
+        self._row(at)[:] = vector
+        return True
 
     def drop(self, key: str) -> None:
         at = self._at.pop(key)
@@ -171,23 +206,46 @@ class _Block:
         if last != key:
             self.keys[at] = last
             self._at[last] = at
-            self._matrix[at] = self._matrix[len(self.keys)]
+            self._row(at)[:] = self._row(len(self.keys))
+        if len(self._segments) > len(self.keys) // _SEGMENT + 1:
+            self._segments.pop()
+
+    def _row(self, at: int) -> Vector:
+        row: Vector = self._segments[at // _SEGMENT][at % _SEGMENT]
+        return row
+
+    def _make_room(self, at: int) -> None:
+        if at >= len(self._segments) * _SEGMENT:
+            self._segments.append(np.zeros((_SEGMENT, self._segments[0].shape[1]), np.float32))
+        elif at == len(self._segments[0]):
+            first = self._segments[0]
+            self._segments[0] = np.concatenate([first, np.zeros_like(first)])
 
 
 def _search(blocks: Sequence[_Block], query: Vector, limit: int) -> list[Hit]:
-    keys: list[str] = []
-    rows: list[Vector] = []
+    """Single precision finds the rows that can be among the best, double precision orders them."""
+    sizes = [len(block.keys) for block in blocks]
+    scores: NDArray[np.float32] = np.empty(sum(sizes), np.float32)
+    done = 0
     for block in blocks:
-        # vecdot, not matmul: BLAS's own threads spin, and cost ten times more on a busy machine.
-        scores: NDArray[np.float32] = np.vecdot(block.rows, query)
-        if len(scores) > limit:
-            worst = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-            chosen = np.flatnonzero(scores >= worst - _MARGIN)
-        else:
-            chosen = np.arange(len(scores))
-        keys.extend(block.keys[at] for at in chosen)
-        rows.append(block.rows[chosen])
-    return _ranked(keys, np.concatenate(rows), query)[:limit]
+        for rows in block.segments():
+            # vecdot, not matmul: BLAS's own threads spin, and cost ten times more on a busy machine.
+            np.vecdot(rows, query, out=scores[done : done + len(rows)])
+            done += len(rows)
+    if len(scores) > limit:
+        worst = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        chosen = np.flatnonzero(scores >= worst - _MARGIN)
+    else:
+        chosen = np.arange(len(scores))
+    keys: list[str] = []
+    found: list[Vector] = []
+    first = 0
+    for block, size in zip(blocks, sizes, strict=True):
+        places = chosen[(chosen >= first) & (chosen < first + size)] - first
+        keys.extend(block.keys[at] for at in places)
+        found.append(block.rows(places))
+        first += size
+    return _ranked(keys, np.concatenate(found), query)[:limit]
 
 
 def _ranked(keys: Sequence[str], rows: Vector, query: Vector) -> list[Hit]:

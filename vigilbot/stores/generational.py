@@ -80,8 +80,8 @@ class GenerationalIndex:
         )
 
     async def put(self, keys: Sequence[str], spaces: Sequence[str], vectors: Vector) -> None:
-        await self._exact.put(keys, spaces, vectors)
-        self._changed(keys)
+        if changed := await self._exact.renew(keys, spaces, vectors):
+            self._changed(changed)
 
     async def drop(self, keys: Sequence[str]) -> None:
         await self._exact.drop(keys)

@@ -37,7 +37,7 @@ class LedgerState:
 
 def inspect_ledger(path: Path, *, known: int) -> LedgerState:
     """``known`` is the newest schema this version reads. Raises BadLedger when the file cannot be read."""
-    with _reading(path) as (connection, holder):
+    with reading(path) as (connection, holder):
         schema = _schema(connection, path)
         found = connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})").fetchall()
         problems = tuple(" ".join(str(row[0]).split()) for row in found if row[0] != "ok")
@@ -69,7 +69,7 @@ def inspect_ledger(path: Path, *, known: int) -> LedgerState:
 
 def read_vectors(path: Path, *, model: str) -> Sequence[tuple[str, str, str, bytes]]:
     """(key, tenant, space, vector) of every vector of a model. Raises BadLedger."""
-    with _reading(path) as (connection, _):
+    with reading(path) as (connection, _):
         return connection.execute(
             "SELECT key, tenant, space, vector FROM embeddings WHERE model = :model", {"model": model}
         ).fetchall()
@@ -77,7 +77,7 @@ def read_vectors(path: Path, *, model: str) -> Sequence[tuple[str, str, str, byt
 
 def copy_ledger(path: Path, target: Path) -> None:
     """A copy of the ledger as it is now, whoever writes to it meanwhile. Raises BadLedger."""
-    with _reading(path) as (connection, _):
+    with reading(path) as (connection, _):
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(target)) as copy:
             connection.backup(copy)
@@ -91,7 +91,7 @@ def _schema(connection: sqlite3.Connection, path: Path) -> int:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[tuple[sqlite3.Connection, str | None]]:
+def reading(path: Path) -> Iterator[tuple[sqlite3.Connection, str | None]]:
     """A read-only connection, and who else uses the ledger; while it is open, nobody else starts to."""
     if not os.access(path, os.R_OK | os.W_OK):
         raise BadLedger(
@@ -145,7 +145,7 @@ def _lock(path: Path) -> Iterator[str | None]:
 
 def read_rows(path: Path, sql: str, **args: object) -> list[dict[str, object]]:
     """The rows of one query, as a reader beside a running bot sees them. Raises BadLedger."""
-    with _reading(path) as (connection, _):
+    with reading(path) as (connection, _):
         cursor = connection.execute(sql, args)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]

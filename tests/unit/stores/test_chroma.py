@@ -1,6 +1,6 @@
 """Generations of Chroma: which are taken up again, which are thrown away, and what a failure costs."""
 
-# ruff: noqa: ASYNC110, ASYNC220, ASYNC221, ASYNC240, ASYNC251  a test may block its own loop, and poll
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC240, ASYNC251  a test may block its own loop, and poll
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from vigilbot.errors import IndexFailed
 from vigilbot.ports import Vector
 from vigilbot.stores.chroma import ChromaIndex
 from vigilbot.stores.exact import ExactIndex
+from vigilbot.stores.generation import left_behind
 from vigilbot.stores.generational import GenerationalIndex
 
 WIDTH = 16
@@ -106,16 +108,8 @@ async def test_a_graph_that_kills_its_reader_kills_only_a_child(tmp_path: Path) 
         state = file.stat()
         file.write_bytes(random.Random(1).randbytes(state.st_size))
         os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    [files] = tmp_path.glob("generation-*")
-    read = subprocess.run(
-        [sys.executable, "-m", "vigilbot.stores.chroma", str(files)], capture_output=True, check=False
-    )
-    assert read.returncode != 0
-    # that attempt may have touched the files: put the times right, as if nobody had looked
-    record = json.loads((tmp_path / "clean.json").read_text())
-    from vigilbot.stores.chroma import _fingerprint
-
-    (tmp_path / "clean.json").write_text(json.dumps({**record, "files": _fingerprint(files)}))
+    [left] = tmp_path.glob("generation-*")
+    assert left_behind(tmp_path, "abc") == left
     assert await size_when_opened(tmp_path, "abc") == 0
 
 
@@ -308,3 +302,86 @@ async def test_changes_while_it_catches_up_are_not_lost(tmp_path: Path) -> None:
         query = vectors(1, seed=77)[0]
         expected = await exact.search(query, spaces=["s"], limit=9)
         assert await index.search(query, spaces=["s"], limit=9) == expected
+
+
+async def test_its_process_dies_and_only_the_index_is_lost(tmp_path: Path) -> None:
+    async with generational(tmp_path) as index:
+        rows = await fill(index)
+        await ready(index)
+        before = await index.search(rows[5], spaces=["s"], limit=9)
+        os.kill(process_of(index), signal.SIGKILL)
+        assert await index.search(rows[5], spaces=["s"], limit=9) == before
+        assert "ended" in index.state.failure
+        await ready(index)
+        assert await index.search(rows[5], spaces=["s"], limit=9) == before
+        assert index.state.rebuilds == 1
+
+
+def process_of(index: GenerationalIndex) -> int:
+    assert index._generation is not None
+    assert index._generation._process is not None
+    return index._generation._process.pid
+
+
+async def test_a_search_that_nobody_waits_for_any_more_leaves_its_answer_to_nobody(tmp_path: Path) -> None:
+    index = await ChromaIndex.open(tmp_path)
+    rows = vectors(200)
+    await index.put([f"k{n}" for n in range(200)], ["s"] * 200, rows)
+    for n in range(20):
+        given_up = asyncio.create_task(index.search_all(rows[n], limit=1))
+        for _ in range(n % 5):  # before and after its question is on the way
+            await asyncio.sleep(0)
+        given_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await given_up
+        [hit] = await index.search_all(rows[n + 50], limit=1)
+        assert hit.key == f"k{n + 50}"
+    await index.seal("abc")
+    assert await size_when_opened(tmp_path, "abc") == 200
+
+
+async def test_its_process_ends_with_it(tmp_path: Path) -> None:
+    for end in (ChromaIndex.close, lambda index: index.seal("abc")):
+        index = await ChromaIndex.open(tmp_path)
+        assert index._process is not None
+        process = index._process
+        await index.put(["a"], ["s"], vectors(1))
+        await end(index)
+        assert process.returncode is not None
+
+
+async def test_what_is_put_again_as_it_was_leaves_chroma_in_step(tmp_path: Path) -> None:
+    async with generational(tmp_path) as index:
+        await fill(index)
+        await ready(index)
+        await fill(index)
+        assert index.state.ready
+        await fill(index, 301)
+        assert (index.state.ready, index.state.behind) == (False, 1)
+
+
+async def test_the_event_loop_goes_on_while_chroma_is_built(tmp_path: Path) -> None:
+    """While it writes, Chroma keeps its interpreter to itself."""
+    async with generational(tmp_path) as index:
+        await fill(index, 3000)
+        turns = 0
+        async with asyncio.timeout(60):
+            while not index.state.ready:
+                await asyncio.sleep(0.005)
+                turns += 1
+        assert turns > 30
+
+
+async def test_its_process_is_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-not-for-it")
+    monkeypatch.setenv("SOME_API_KEY", "not-for-it-either")
+    index = await ChromaIndex.open(tmp_path)
+    assert index._process is not None
+    told = Path(f"/proc/{index._process.pid}/environ")
+    if not told.exists():
+        await index.close()
+        pytest.skip("this system does not show a process's environment")
+    environment = told.read_bytes()
+    await index.close()
+    assert b"PATH=" in environment
+    assert b"not-for-it" not in environment

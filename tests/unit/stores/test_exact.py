@@ -73,3 +73,32 @@ async def test_a_vector_that_is_no_direction_is_refused(bad: float) -> None:
 async def test_counts_that_differ_are_refused() -> None:
     with pytest.raises(IndexFailed, match="1 keys, 2 spaces"):
         await ExactIndex().put(["a"], ["s", "t"], unit(1)[None])
+
+
+async def test_many_vectors_are_found_and_dropped_like_few() -> None:
+    """More than one segment of a space, and the last one left again."""
+    count = 9000
+    rows = np.random.default_rng(3).normal(size=(count, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index = ExactIndex()
+    for start in range(0, count, 1000):
+        numbers = range(start, start + 1000)
+        await index.put([f"k{n}" for n in numbers], ["s"] * 1000, rows[start : start + 1000])
+    query = unit(99)
+    best = np.argsort(-(rows @ query))[:20]
+    hits = await index.search(query, spaces=["s"], limit=20)
+    assert [hit.key for hit in hits] == [f"k{n}" for n in best]
+    gone = [n for n in range(count) if n % 9]
+    await index.drop([f"k{n}" for n in gone])
+    hits = await index.search(query, spaces=["s"], limit=count)
+    left = sorted(range(0, count, 9), key=lambda n: -(rows[n] @ query))
+    assert [hit.key for hit in hits] == [f"k{n}" for n in left]
+
+
+async def test_only_what_differs_counts_as_changed() -> None:
+    index = ExactIndex()
+    both = np.stack([unit(1), unit(2)])
+    assert await index.renew(["a", "b"], ["s", "s"], both) == ["a", "b"]
+    assert await index.renew(["a", "b"], ["s", "s"], both) == []
+    assert await index.renew(["a", "b"], ["t", "s"], both) == ["a"]
+    assert await index.renew(["a", "b"], ["t", "s"], both[::-1]) == ["a", "b"]
