@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from vigilbot.autonomy.critic import Critic
 from vigilbot.autonomy.gate import Gate
 from vigilbot.bot import Bot, BotRules
 from vigilbot.delivery import Delivery
 from vigilbot.domain import Gate as Start
 from vigilbot.engine import engine_of as engine_of
+from vigilbot.engine import first_filter_of as first_filter_of
 from vigilbot.engine import open_engine as open_engine
 from vigilbot.engine import theta_of as theta_of
 from vigilbot.holds import Holds
@@ -40,13 +42,19 @@ from vigilbot.pipeline.dedup import Dedup
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.rerank import EvidenceReranker
 from vigilbot.pipeline.retrieve import Retriever
+from vigilbot.pipeline.told import Told
 from vigilbot.ports import Clock, Directory, Embedder, Engine, Platform, VectorIndex
 from vigilbot.providers.pictures import Pictures
+from vigilbot.redact import redact_secrets, untouched
 from vigilbot.roles import Roles, Roster
 from vigilbot.settings import Settings
+from vigilbot.stores.chroma import ChromaIndex
+from vigilbot.stores.exact import ExactIndex
+from vigilbot.stores.generational import GenerationalIndex
 from vigilbot.stores.migrations import bundled
 from vigilbot.stores.sqlite import SqliteDatabase
 from vigilbot.text.replies import acknowledges, confirms, goes_on
+from vigilbot.turns import AT_ONCE
 
 LEDGER = "ledger.db"
 INDEX = "index"
@@ -63,6 +71,7 @@ class Parts:
     index: VectorIndex
     roles: Roles
     documents: Documents | None  # None: links are left alone
+    told: Told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,16 +96,25 @@ def roster(settings: Settings, *, peers_are_analysts: bool | None = None) -> Ros
     )
 
 
-def gate_of(settings: Settings, engine: Engine) -> Gate:
-    post = settings.answer.post
-    return Gate(
-        threshold=engine.post_threshold if post is None else post, per_oncall=settings.cards.per_oncall
-    )
+def gate_of(settings: Settings) -> Gate:
+    return Gate(per_oncall=settings.cards.per_oncall)
 
 
-async def open_ledger(folder: Path, *, durable: bool = True) -> Ledger:
-    """The ledger in a data folder, made when missing. Raises BadLedger."""
-    return Ledger(await SqliteDatabase.open(folder / LEDGER, migrations=bundled(), durable=durable))
+def critic_of(settings: Settings, engine: Engine, *, ledger: Ledger, clock: Clock) -> Critic:
+    known = settings.answer
+    fixed = engine.post_threshold if known.post is None else known.post
+    return Critic(ledger=ledger, clock=clock, enough=fixed, target=known.target)
+
+
+def runs_at_once(settings: Settings) -> int:
+    """With a language model runs mostly wait; identification and rewriting of each are under way together."""
+    return max(1, settings.model.at_once // 2) if settings.engine.kind == "model" else AT_ONCE
+
+
+async def open_ledger(folder: Path, *, durable: bool = True, redacts: bool = True) -> Ledger:
+    """The ledger in a data folder, made when missing; ``redacts`` is data.redact. Raises BadLedger."""
+    database = await SqliteDatabase.open(folder / LEDGER, migrations=bundled(), durable=durable)
+    return Ledger(database, stored=redact_secrets if redacts else untouched)
 
 
 async def open_embedder(settings: Settings) -> Embedder:
@@ -109,13 +127,9 @@ async def open_embedder(settings: Settings) -> Embedder:
 @asynccontextmanager
 async def open_index(settings: Settings, folder: Path) -> AsyncIterator[VectorIndex]:
     """Exact search over the ledger's vectors; beside it, from a size on, a generation of Chroma."""
-    from vigilbot.stores.exact import ExactIndex
-
     if settings.retrieval.index == "exact":
         yield ExactIndex()
         return
-    from vigilbot.stores.chroma import ChromaIndex
-    from vigilbot.stores.generational import GenerationalIndex
 
     async def generation(content: str) -> ChromaIndex:
         return await ChromaIndex.open(folder / INDEX, content=content)
@@ -123,13 +137,25 @@ async def open_index(settings: Settings, folder: Path) -> AsyncIterator[VectorIn
     index = GenerationalIndex(
         exact=ExactIndex(), open_generation=generation, chroma_from=settings.retrieval.chroma_from
     )
-    upkeep = asyncio.create_task(index.maintain())
     try:
         yield index
     finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
         await index.close()
+
+
+@asynccontextmanager
+async def upkeep(index: VectorIndex) -> AsyncIterator[None]:
+    """What keeps an index in step, beside everything else. It must have been filled before: a generation is
+    taken up again only by an index that holds all of it."""
+    if not isinstance(index, GenerationalIndex):
+        yield
+        return
+    keeping = asyncio.create_task(index.maintain())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -159,12 +185,13 @@ async def assembled(
     ``reads_links``: links that people share lead to documents, fetched as configured.
     """
     async with AsyncExitStack() as stack:
-        ledger = ledger or await open_ledger(folder, durable=durable)
+        ledger = ledger or await open_ledger(folder, durable=durable, redacts=settings.data.redact)
         stack.push_async_callback(ledger.close)
         await ledger.chats.release_all()
         model = embedder or await open_embedder(settings)
         index = await stack.enter_async_context(open_index(settings, folder))
         knowledge = await knowledge_of(settings, ledger=ledger, embedder=model, index=index, clock=clock)
+        await stack.enter_async_context(upkeep(index))
         if engine is None:
             engine = await stack.enter_async_context(
                 open_engine(settings, model, clock=clock, ledger=ledger, cache=cache, pictures=pictures)
@@ -210,14 +237,16 @@ class _Wiring:
 
     def parts(self) -> Parts:
         documents = self._documents()
+        told = Told(ledger=self.ledger, embedder=self.embedder)
         return Parts(
-            bot=self._bot(documents),
+            bot=self._bot(documents, told),
             ledger=self.ledger,
             knowledge=self.knowledge,
             embedder=self.embedder,
             index=self.index,
             roles=self.roles,
             documents=documents,
+            told=told,
         )
 
     def _documents(self) -> Documents | None:
@@ -233,15 +262,15 @@ class _Wiring:
             standing=self._standing(),
         )
 
-    def _bot(self, documents: Documents | None) -> Bot:
+    def _bot(self, documents: Documents | None, told: Told) -> Bot:
         known = self.settings
         recheck = Recheck(embedder=self.embedder, theta=theta_of(self.settings, self.embedder))
         return Bot(
             ledger=self.ledger,
             oncalls=self._oncalls(),
             roles=self.roles,
-            pipeline=self._pipeline(recheck),
-            gate=gate_of(known, self.engine),
+            pipeline=self._pipeline(recheck, told),
+            gate=gate_of(known),
             knowledge=self.knowledge,
             lessons=self._lessons(),
             standing=self._standing(),
@@ -256,6 +285,7 @@ class _Wiring:
                 latency=self.latency,
                 accept=known.cards.accept,
                 calls_per_run=known.model.calls_per_run,
+                at_once=runs_at_once(known),
             ),
             spaces_of=spaces_of,
             directory=self.directory,
@@ -284,7 +314,7 @@ class _Wiring:
             confirms=confirms,
         )
 
-    def _pipeline(self, recheck: Recheck) -> Pipeline:
+    def _pipeline(self, recheck: Recheck, told: Told) -> Pipeline:
         return Pipeline(
             engine=self.engine,
             retriever=self.stages.retriever(
@@ -292,9 +322,11 @@ class _Wiring:
                 embedder=self.embedder,
                 candidates=self.settings.retrieval.candidates,
             ),
-            reranker=EvidenceReranker(embedder=self.embedder),
+            reranker=EvidenceReranker(embedder=self.embedder, recall=told.of),
             dedup=Dedup(embedder=self.embedder, theta=theta_of(self.settings, self.embedder)),
             recheck=recheck,
+            critic=critic_of(self.settings, self.engine, ledger=self.ledger, clock=self.clock),
+            first=first_filter_of(self.settings, self.embedder),
         )
 
     def _delivery(self, recheck: Recheck) -> Delivery:

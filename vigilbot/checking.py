@@ -171,7 +171,7 @@ async def _pass(
             embedder=embedder,
             cache=cache,
         ) as parts:
-            again = _Rerun(parts=parts, gate=gate_of(settings, parts.bot.pipeline.engine), past=past)
+            again = _Rerun(parts=parts, gate=gate_of(settings), past=past)
             with phase as step:
                 for _, group in groupby(known, key=lambda case: case.run):
                     run = list(group)
@@ -276,6 +276,7 @@ class _Rerun:
             confidence=judged.answer.confidence,
             standing=0 if case.purpose == ASKED else standing,
             quiet=False,
+            enough=judged.enough,
         )
         if verdict.decision is Decision.HOLD:
             return Again(stands=False, why=verdict.reason)

@@ -108,6 +108,11 @@ class Outcome(StrEnum):
     ENVIRONMENT = "environment"
 
 
+RIGHT = frozenset({Outcome.VERIFIED, Outcome.ACCEPTED_BY_ASKER, Outcome.CONSISTENT_BY_HUMAN})
+"""What says that an answer was right."""
+WRONG = frozenset({Outcome.WITHDRAWN, Outcome.CONTRADICTED})
+
+
 class Verdict(StrEnum):
     """The three ways of review (Vigil 3.2.2)."""
 

@@ -13,6 +13,7 @@ from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.engines.model import ModelEngine
 from vigilbot.errors import BadSettings
 from vigilbot.ledger import Ledger
+from vigilbot.pipeline.first import FirstFilter
 from vigilbot.ports import Clock, Embedder, Engine
 from vigilbot.prompts import OWN_FOLDER, VARIABLES, load_prompts
 from vigilbot.redact import redact, untouched
@@ -33,6 +34,14 @@ def engine_of(settings: Settings, embedder: Embedder) -> ExtractiveEngine:
         identify_threshold=settings.identify.threshold if settings.engine.kind != MODEL else None,
         refuse_below=settings.answer.refuse if settings.engine.kind != MODEL else None,
     )
+
+
+def first_filter_of(settings: Settings, embedder: Embedder) -> FirstFilter | None:
+    """What spares a language model its calls; None without a model, or when it is turned off."""
+    below = settings.identify.first_filter
+    if settings.engine.kind != MODEL or not below:
+        return None
+    return FirstFilter(judge=engine_of(settings, embedder), below=below)
 
 
 def theta_of(settings: Settings, embedder: Embedder) -> float:
@@ -73,7 +82,10 @@ async def open_engine(
             refuse=settings.answer.refuse,
             redacting=redact if settings.model.redact else untouched,
         )
-        yield FallbackEngine(model=model, extractive=extractive, clock=clock) if fallback else model
+        if not fallback:
+            yield model
+            return
+        yield FallbackEngine(model=model, extractive=extractive, clock=clock, models=models.state)
 
 
 @asynccontextmanager
@@ -98,11 +110,12 @@ async def open_models(
     if strange := sorted(stages.keys() - VARIABLES.keys()):
         remedy = f"There are {', '.join(VARIABLES)}"
         raise BadSettings(f"no judgement is called '{strange[0]}'", place="model.stages", remedy=remedy)
-    library = await open_litellm(api_bases=known.api_base, seconds=known.timeout)
+    names = tuple(dict.fromkeys([*known.models, *(n for listed in stages.values() for n in listed)]))
+    library = await open_litellm(api_bases=known.api_base, seconds=known.timeout, models=names)
     send = library.send
     kept: CachedReplies | None = None
     if cache is None:
-        for name in dict.fromkeys([*known.models, *(n for names in stages.values() for n in names)]):
+        for name in names:
             library.check(name)
     else:
         kept = CachedReplies.open(cache, library.send)
@@ -116,6 +129,7 @@ async def open_models(
         models=known.models,
         stages=stages,
         timeout=known.timeout,
+        at_once=known.at_once,
         failures=known.failures,
         cool_down=timedelta(seconds=known.cool_down),
         max_tokens=known.max_tokens,

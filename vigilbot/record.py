@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vigilbot.autonomy.critic import proposal
 from vigilbot.autonomy.gate import Gate, Verdict
 from vigilbot.domain import (
     Citation,
@@ -37,9 +39,12 @@ from vigilbot.ledger.rows import (
     stamp,
     vector_blob,
 )
+from vigilbot.logs import WORK
 from vigilbot.pipeline import Judged, Sent, Trace
 from vigilbot.ports import Engine, Row, Statement
 from vigilbot.usage import ModelCall
+
+work = logging.getLogger(WORK)
 
 _ORDER = (
     Result.DECIDED,
@@ -151,6 +156,7 @@ class Recorder:
             confidence=judged.answer.confidence,
             standing=standing,
             quiet=bool(facts.oncall["quiet"]),
+            enough=judged.enough,
         )
         if judged.answer.refused:
             result, reason = Result.ABSTAINED, judged.answer.reason or "no passage supports an answer"
@@ -197,6 +203,8 @@ def _run_row(trace: Trace, results: Sequence[Result], facts: RunFacts) -> Statem
         result = Result.NO_QUESTION
     else:
         result = Result.OUT_OF_SCOPE if scope is Scope.OUT else Result.NO_QUESTION
+    ids = {"run": facts.key, "oncall": facts.oncall["id"]}
+    work.info("run %s: %s, %d questions", facts.key, result, len(results), extra=ids)
     return Runs.put(
         "runs",
         id=facts.key,
@@ -284,6 +292,7 @@ def _answer_row(
         would_post=int(verdict.would_post),
         confidence=answer.confidence,
         features=pack(_rounded(answer.features)),
+        proposal=proposal(answer, judged.passages),
         text=answer.text,
         passages=pack([_passage(p) for p in judged.passages]),
         leaned=json.dumps(leaned, separators=(",", ":")),  # in the order of the markers
@@ -323,13 +332,18 @@ async def sent_cards(ledger: Ledger, oncall_id: str) -> list[Sent]:
     rows = await ledger.runs.sent(oncall_id, also=[DeliveryState.WITHDRAWN])
     leaned = [leaned_on(row) for row in rows]
     current = await ledger.entries.current([entry for each in leaned for entry in each])
+    same = await ledger.entries.unchanged([told for each in leaned for told in each.items()])
     return [
         Sent(
             answer=row["id"],
             text=row["text"],
             vector=blob_vector(row["vector"]),
             leaned=each,
-            current={entry: current[entry].revision for entry in each if entry in current},
+            current={
+                entry: revision if (entry, revision) in same else current[entry].revision
+                for entry, revision in each.items()
+                if entry in current
+            },
         )
         for row, each in zip(rows, leaned, strict=True)
     ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vigilbot.app import LEDGER, Parts, Stages, assembled, knowledge_of, open_ledger, roster
+from vigilbot.autonomy.critic import OWN
 from vigilbot.bot import Bot
 from vigilbot.domain import Dialogue, Event, EventKind, Gate, Role, Scope
 from vigilbot.engines.fallback import FallbackEngine
@@ -26,6 +27,7 @@ from vigilbot.evals.replay_records import Point, RankedAt, ReplayRecords
 from vigilbot.knowledge import Knowledge
 from vigilbot.ledger.rows import names
 from vigilbot.oncalls import message_id
+from vigilbot.pipeline import Judged
 from vigilbot.platforms.replay import Export, ReplayPlatform
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SimulatedClock
@@ -117,7 +119,7 @@ class Shadow:
             point=Point.BEFORE_RESOLUTION,
             at=event.at,
             urls=urls,
-            confidence=judged.answer.confidence if judged else 0.0,
+            **_decided(judged),
         )
         self.ranked[*where, Point.BEFORE_RESOLUTION] = found
         first = (*where, Point.FIRST_MESSAGE)
@@ -127,6 +129,18 @@ class Shadow:
     async def _within(self, dialogue: Dialogue, scope: str) -> bool:
         newest = dialogue.messages[-1:]
         return (await self.bot.pipeline.engine.identify(dialogue, newest, scope=scope)).scope is Scope.WITHIN
+
+
+def _decided(judged: Judged | None) -> dict[str, Any]:
+    """How sure a shadow run was, and whether only that stood between it and a card."""
+    if judged is None:
+        return {"confidence": 0.0, "stated": 0.0, "decided": False}
+    answer = judged.answer
+    return {
+        "confidence": answer.confidence,
+        "stated": answer.features.get(OWN, answer.confidence),
+        "decided": not answer.refused and judged.addressed_by is None and judged.said_by is None,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,6 +313,7 @@ async def _records(
         knowledge=await from_ledger.knowledge_counts(parts.ledger),
         cards=await from_ledger.cards(parts.ledger, parts.embedder),
         ranked=tuple(shadow.ranked.values()),
+        reviewed=await from_ledger.reviewed(parts.ledger),
         learned=await from_ledger.learned(parts.ledger),
         questions=await from_ledger.questions(parts.ledger),
         growth=await from_ledger.growth(parts.ledger),

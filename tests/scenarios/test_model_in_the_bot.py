@@ -138,10 +138,10 @@ async def test_a_composite_question_is_answered_side_by_side(
 
 async def test_a_no_ends_the_rest(tmp_path: Path, scripted_model: ScriptedModel) -> None:
     scripted_model.play(MarkPlayer())
-    async with bot(tmp_path, settings_for(scripted_model)) as world:
+    async with bot(tmp_path, settings_for(scripted_model, **{"identify.first_filter": "0"})) as world:
         await world.say("carl", "Thanks, all good")
         await world.wait(timedelta(minutes=1))
-        assert len(scripted_model.asked) <= 2
+        assert 1 <= len(scripted_model.asked) <= 2
         assert {row["stage"] for row in await spent(world)} <= {"identify", "rewrite"}
 
 

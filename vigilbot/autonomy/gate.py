@@ -16,16 +16,14 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
-    """``threshold`` is the least confidence (0 to 1) of a card for everyone.
-
-    In mode ``analysts`` people check each draft, so any answer the engine stands by may be shown.
+    """In mode ``analysts`` people check each draft, so any answer the engine stands by may be shown.
     ``per_oncall`` bounds the unaccepted cards that stand in one on-call.
     """
 
-    threshold: float
     per_oncall: int
 
-    def decide(self, *, mode: Mode, confidence: float, standing: int, quiet: bool) -> Verdict:
+    def decide(self, *, mode: Mode, confidence: float, enough: float, standing: int, quiet: bool) -> Verdict:
+        """``enough`` is the least confidence (0 to 1) of a card for everyone."""
         if quiet:
             return Verdict(decision=Decision.HOLD, would_post=False, reason="quiet was asked for here")
         if standing >= self.per_oncall:
@@ -34,7 +32,7 @@ class Gate:
                 would_post=False,
                 reason=f"{standing} unaccepted cards stand in this on-call (cards.per_oncall)",
             )
-        sure = confidence >= self.threshold
+        sure = confidence >= enough
         if mode is Mode.ANALYSTS:
             return Verdict(
                 decision=Decision.ANALYSTS,
@@ -45,12 +43,12 @@ class Gate:
             return Verdict(
                 decision=Decision.HOLD,
                 would_post=False,
-                reason=f"confidence {confidence:.2f} is below {self.threshold:.2f}",
+                reason=f"confidence {confidence:.2f} is below {enough:.2f}",
             )
         if mode is Mode.LISTEN:
             return Verdict(decision=Decision.HOLD, would_post=True, reason="mode listen: scored, not shown")
         return Verdict(
             decision=Decision.EVERYONE,
             would_post=True,
-            reason=f"confidence {confidence:.2f} reaches {self.threshold:.2f}",
+            reason=f"confidence {confidence:.2f} reaches {enough:.2f}",
         )

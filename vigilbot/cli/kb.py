@@ -146,21 +146,19 @@ def search(
         raise BadInput("the question is empty", place="kb search", remedy="Write it between quotes")
     settings = settings_of(config, data)
 
-    async def act() -> tuple[Judged, float]:
+    async def act() -> Judged:
         clock = SystemClock()
         async with bot_of(settings, clock=clock, only_look=True) as parts:
             place = await place_of(parts.ledger, channel=channel, spaces=spaces)
             pipeline = parts.bot.pipeline
-            judged = await admin.search(question, pipeline=pipeline, place=place, at=clock.now())
-            post = settings.answer.post
-            return judged, pipeline.engine.post_threshold if post is None else post
+            return await admin.search(question, pipeline=pipeline, place=place, at=clock.now())
 
-    judged, post = _run(act())
+    judged = _run(act())
     shown = limit or settings.retrieval.passages
     if as_json:
-        _print_json(kb_view.judged_json(judged, limit=shown, post=post))
+        _print_json(kb_view.judged_json(judged, limit=shown))
     else:
-        kb_view.print_judged(judged, limit=shown, post=post)
+        kb_view.print_judged(judged, limit=shown)
 
 
 @kb.command(short_help="Take ENTRY out of use, with a reason.")

@@ -150,11 +150,11 @@ def as_of(
 
     settings = settings_of(config, data)
     if question.strip():
-        judged, post = asyncio.run(_answered_then(settings, time, question, channel))
+        judged = asyncio.run(_answered_then(settings, time, question, channel))
         if as_json:
-            _dump(kb_view.judged_json(judged, limit=settings.retrieval.passages, post=post))
+            _dump(kb_view.judged_json(judged, limit=settings.retrieval.passages))
         else:
-            kb_view.print_judged(judged, limit=settings.retrieval.passages, post=post)
+            kb_view.print_judged(judged, limit=settings.retrieval.passages)
         return
     rows = asyncio.run(_known(settings, time))
     if as_json:
@@ -174,9 +174,7 @@ async def _known(settings: Settings, at: datetime) -> list[Row]:
         return await known_at(ledger, at)
 
 
-async def _answered_then(
-    settings: Settings, at: datetime, question: str, channel: str
-) -> tuple[Judged, float]:
+async def _answered_then(settings: Settings, at: datetime, question: str, channel: str) -> Judged:
     """In a copy of the ledger that knows nothing else, thrown away afterwards."""
     from vigilbot import admin
     from vigilbot.admin.as_of import copy_at
@@ -192,9 +190,7 @@ async def _answered_then(
         async with copied_bot(settings, target, folder=folder, clock=SimulatedClock(at)) as parts:
             place = await place_of(parts.ledger, channel=channel, spaces=())
             pipeline = parts.bot.pipeline
-            judged = await admin.search(question, pipeline=pipeline, place=place, at=at)
-            post = settings.answer.post
-            return judged, pipeline.engine.post_threshold if post is None else post
+            return await admin.search(question, pipeline=pipeline, place=place, at=at)
 
 
 @click.command(short_help="Which answers, cards and on-calls leaned on ENTRY.")

@@ -133,7 +133,7 @@ def print_life(life: Life) -> None:
     _console().print(Group(*parts))
 
 
-def judged_json(judged: Judged, *, limit: int, post: float) -> dict[str, Any]:
+def judged_json(judged: Judged, *, limit: int) -> dict[str, Any]:
     answer = judged.answer
     return {
         "question": judged.question.text,
@@ -144,14 +144,14 @@ def judged_json(judged: Judged, *, limit: int, post: float) -> dict[str, Any]:
             "refused": answer.refused,
             "text": answer.text,
             "confidence": answer.confidence,
-            "post_threshold": post,
+            "post_threshold": judged.enough,
             "reason": answer.reason,
             "leans_on": [each.entry.id for each in answer.passages],
         },
     }
 
 
-def print_judged(judged: Judged, *, limit: int, post: float) -> None:
+def print_judged(judged: Judged, *, limit: int) -> None:
     console = _console()
     console.print(_body("Searched for", judged.question.text))
     if not judged.passages:
@@ -176,8 +176,9 @@ def print_judged(judged: Judged, *, limit: int, post: float) -> None:
             _plain(f"It would not answer{why} (confidence {answer.confidence:.2f})."), soft_wrap=True
         )
     else:
-        enough = "enough" if answer.confidence >= post else "too little"
-        title = f"Its answer: confidence {answer.confidence:.2f}, {enough} for a card, which takes {post:.2f}"
+        enough = "enough" if answer.confidence >= judged.enough else "too little"
+        takes = f"{enough} for a card, which takes {judged.enough:.2f}"
+        title = f"Its answer: confidence {answer.confidence:.2f}, {takes}"
         console.print(_body(title, answer.text))
 
 

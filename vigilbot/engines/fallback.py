@@ -9,7 +9,7 @@ first, and its breakers decide when it is tried again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,7 +26,8 @@ from vigilbot.domain import (
     Trust,
 )
 from vigilbot.errors import EngineError
-from vigilbot.ports import Clock, Engine
+from vigilbot.logs import cause
+from vigilbot.ports import Clock, Engine, ModelState
 from vigilbot.usage import meter
 
 log = logging.getLogger("vigilbot.engine")
@@ -34,18 +35,30 @@ log = logging.getLogger("vigilbot.engine")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FallbackState:
-    """Whether judgements are made without the model now, and since when; how many were, and why the last."""
+    """Whether judgements are made without the model now, and since when; how many were, and why the last.
+
+    ``models``: how each of them is doing.
+    """
 
     engaged: bool
     since: datetime | None
     judgements: int
     last: str
+    models: tuple[ModelState, ...] = ()
 
 
 class FallbackEngine:
     """``ports.Engine``: ``model`` first, ``extractive`` where that fails."""
 
-    def __init__(self, *, model: Engine, extractive: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        model: Engine,
+        extractive: Engine,
+        clock: Clock,
+        models: Callable[[], tuple[ModelState, ...]] = tuple,
+    ) -> None:
+        self._models = models
         self._model = model
         self._extractive = extractive
         self._clock = clock
@@ -67,7 +80,11 @@ class FallbackEngine:
 
     def state(self) -> FallbackState:
         return FallbackState(
-            engaged=self._since is not None, since=self._since, judgements=self._judgements, last=self._last
+            engaged=self._since is not None,
+            since=self._since,
+            judgements=self._judgements,
+            last=self._last,
+            models=self._models(),
         )
 
     async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
@@ -136,7 +153,12 @@ class FallbackEngine:
         meter().fallbacks.append(f"{stage}: {error}"[:500])
         if self._since is None:
             self._since = self._clock.now()
-            log.warning("the language model fails, the extractive engine stands in: %s", error)
+            log.warning(
+                "the language model fails, the extractive engine stands in (%s at %s; see `vigilbot status`)",
+                cause(error),
+                stage,
+            )
+            log.debug("it said: %s", error)
 
     def _worked(self) -> None:
         if self._since is not None:

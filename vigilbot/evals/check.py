@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from vigilbot.domain import Mode, Outcome, Question, Result
+from vigilbot.domain import RIGHT, WRONG, Mode, Outcome, Question, Result
 from vigilbot.evals.metrics import bootstrap
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import moment, names, optional_moment
@@ -22,8 +22,6 @@ from vigilbot.ports import Embedder, Row
 from vigilbot.text import canonical_url, links
 from vigilbot.text.sameness import says_same
 
-RIGHT: Final = frozenset({Outcome.VERIFIED, Outcome.ACCEPTED_BY_ASKER, Outcome.CONSISTENT_BY_HUMAN})
-WRONG: Final = frozenset({Outcome.WITHDRAWN, Outcome.CONTRADICTED})
 CLICKED: Final = frozenset({Outcome.VERIFIED, Outcome.ACCEPTED_BY_ASKER})
 
 FIGURES: Final[Mapping[str, str]] = {

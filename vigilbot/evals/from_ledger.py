@@ -9,7 +9,8 @@ from datetime import date
 from itertools import accumulate
 from typing import Any
 
-from vigilbot.domain import Citation, DeliveryState, Message, Outcome, QuestionState, Result
+from vigilbot.autonomy.critic import OWN
+from vigilbot.domain import RIGHT, Citation, DeliveryState, Message, Outcome, QuestionState, Result
 from vigilbot.evals.alike import alike
 from vigilbot.evals.replay_records import (
     Asked,
@@ -20,6 +21,7 @@ from vigilbot.evals.replay_records import (
     KnownOn,
     Learned,
     ModelUse,
+    Reviewed,
 )
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import blob_vector, moment, names
@@ -213,19 +215,31 @@ def _card(row: Row, messages: Sequence[Message], text: str, similarity: float | 
 
 
 async def judged_answers(ledger: Ledger) -> list[dict[str, Any]]:
-    """Answers a human's later word judged: ``features``, ``agreed`` and ``group`` (the channel)."""
+    """Answers a human's later word judged: ``features``, ``confidence``, ``agreed``, ``group`` (channel)."""
     rows = await ledger.fetch(
-        "SELECT a.features, a.outcome, o.channel FROM answers a JOIN oncalls o ON o.id = a.oncall "
+        "SELECT a.features, a.confidence, a.outcome, o.channel "
+        "FROM answers a JOIN oncalls o ON o.id = a.oncall "
         "WHERE a.outcome IS NOT NULL AND a.features != '{}' ORDER BY a.at, a.id"
     )
-    right = {Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED, Outcome.CONSISTENT_BY_HUMAN}
-    known = right | {Outcome.CONTRADICTED}
     return [
         {
             "features": json.loads(row["features"]),
-            "agreed": row["outcome"] in right,
+            "confidence": row["confidence"],
+            "agreed": row["outcome"] in RIGHT,
             "group": row["channel"],
         }
         for row in rows
-        if row["outcome"] in known
+        if row["outcome"] in RIGHT | {Outcome.CONTRADICTED}
     ]
+
+
+async def reviewed(ledger: Ledger) -> tuple[Reviewed, ...]:
+    """The same, as calibration wants them."""
+    return tuple(
+        Reviewed(
+            confidence=row["confidence"],
+            stated=row["features"].get(OWN, row["confidence"]),
+            right=row["agreed"],
+        )
+        for row in await judged_answers(ledger)
+    )

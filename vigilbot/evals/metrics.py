@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vigilbot.autonomy.aim import threshold
+
 T = TypeVar("T")
 
-MIN_PAST: Final = 20  # accepted decisions of the past a threshold must rest on
 MIN_CARDS: Final = 50  # cards a point of the hindsight curve must rest on
 
 
@@ -181,39 +182,31 @@ def ceiling(cases: Sequence[Resolved]) -> float:
 def online_operating_point(rows: Sequence[Judged], target: float, *, total: int) -> OperatingPoint:
     """What a bot would have achieved that aims at a precision of ``target`` as it goes.
 
-    Decisions are walked through in time order. Before each, the threshold is the lowest confidence
-    at which the decisions whose truth was known by then (``known_at`` before ``at``) were right in
-    at least ``target`` of the cases, ties in confidence together, with at least MIN_PAST of them at
-    or above it; without one, nothing is accepted. All past decisions count, accepted or not: the
-    bot scores what it holds back too. Plain precision, no safety margin: the achieved precision
-    says how far the past misleads. ``total`` is the number of all conversations, with those in
-    which nothing was decided. The ``threshold`` given is the last one.
+    Decisions are walked through in time order. Before each, the threshold is found as the bot itself finds it
+    (``autonomy.aim``), from the decisions whose truth was known by then (``known_at`` before ``at``),
+    accepted or not: the bot scores what it holds back too. ``total`` is the number of all conversations,
+    with those in which nothing was decided. The ``threshold`` given is the last one.
     """
-    past: list[Judged] = []
+    past: list[tuple[float, bool]] = []
     waiting = sorted(rows, key=lambda r: r.known_at, reverse=True)
-    threshold: float | None = None
+    least = threshold(past, target)
     accepted = right = 0
     for row in sorted(rows, key=lambda r: r.at):
         before = len(past)
         while waiting and waiting[-1].known_at < row.at:
-            past.append(waiting.pop())
+            known = waiting.pop()
+            past.append((known.confidence, known.correct))
         if len(past) > before:
-            threshold = _threshold(past, target)
-        if threshold is not None and row.confidence >= threshold:
+            least = threshold(past, target)
+        if row.confidence >= least:
             accepted += 1
             right += row.correct
     return OperatingPoint(
-        threshold=threshold,
+        threshold=least,
         coverage=accepted / total if total else 0.0,
         precision=right / accepted if accepted else None,
         n=accepted,
     )
-
-
-def _threshold(past: Sequence[Judged], target: float) -> float | None:
-    confidence, precision, n = _cumulative(past)
-    enough = np.flatnonzero((n >= MIN_PAST) & (precision >= target))
-    return float(confidence[enough[-1]]) if enough.size else None
 
 
 def hindsight_curve(rows: Sequence[Judged], *, total: int) -> list[OperatingPoint]:

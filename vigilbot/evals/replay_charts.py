@@ -106,6 +106,29 @@ def curve_chart(curve: Sequence[OperatingPoint], marks: Sequence[Mark], *, answe
     return _chart("curve", draw, alt=alt, height=330, narrow_height=270)
 
 
+def reliability_chart(lines: Sequence[tuple[Sequence[tuple[float, float, int]], Ink]], *, alt: str) -> Chart:
+    """The share right against the confidence: points (confidence, right, answers), a line for each way of
+    judging. On the diagonal a confidence is true; the size of a point tells how many answers it rests on."""
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = _axes(figure, bottom=44, left=44)
+        axes.plot([0, 1], [0, 1], color=Ink.MUTED, linewidth=0.8, linestyle=":")
+        for number, (points, ink) in enumerate(lines):
+            x, y = [p[0] for p in points], [p[1] for p in points]
+            sizes = [14 + 1.6 * p[2] for p in points]
+            axes.plot(x, y, color=ink, linewidth=1.2, linestyle=(0, (5, 3)) if number else "-")
+            axes.scatter(x, y, s=sizes, color=ink, edgecolor=Ink.PAPER, linewidth=1.0, zorder=4 - number)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("confidence", loc="right")
+        _caption(axes, "right")
+        axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
+
+    return _chart("reliability", draw, alt=alt, height=330, narrow_height=270)
+
+
 def lead_chart(bars: Sequence[tuple[str, int]], *, alt: str, name: str = "lead") -> Chart:
     """How many there are of each class, such as cards by how long before the human they came.
 
@@ -182,6 +205,33 @@ def ablation_chart(
         axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
 
     return _chart("ablation", draw, alt=alt, height=300, narrow_height=250)
+
+
+def sweep_chart(
+    thetas: Sequence[float],
+    lines: Sequence[tuple[Sequence[float], Ink]],
+    marks: Sequence[tuple[float, str]],
+    *,
+    alt: str,
+) -> Chart:
+    """Shares at every threshold, a line each; ``marks`` are thresholds with their names."""
+
+    def draw(figure: Figure, narrow: bool) -> None:
+        axes = _axes(figure, bottom=44, left=44)
+        for shares, ink in lines:
+            axes.plot(thetas, shares, color=ink, linewidth=1.8)
+        for row, (theta, name) in enumerate(marks):
+            axes.axvline(theta, color=Ink.MUTED, linewidth=0.8, linestyle=":")
+            axes.text(
+                theta, 0.02 + 0.07 * row, f" {name}", color=Ink.INK, ha="right" if theta > 0.7 else "left"
+            )
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(5 if narrow else 10, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("theta", loc="right")
+        axes.grid(axis="y", color=Ink.RULE, linewidth=0.8)
+
+    return _chart("sweep", draw, alt=alt, height=330, narrow_height=270)
 
 
 def outcome_chart(bars: Sequence[Bar], *, alt: str) -> Chart:

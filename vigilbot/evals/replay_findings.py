@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from vigilbot.evals.metrics import Judged, OperatingPoint, hindsight_curve, online_operating_point
@@ -257,9 +257,14 @@ def curve(report: ReplayReport) -> Sequence[OperatingPoint]:
 def online(report: ReplayReport) -> dict[str, OperatingPoint]:
     """The points reached by aiming at a precision with nothing but the past, by target."""
     if gold := report.figures["gold"]:
-        return {target: OperatingPoint(threshold=None, **point) for target, point in gold["online"].items()}
+        return {target: _point(point) for target, point in gold["online"].items()}
     rows = _checked(report)
     return {str(t): online_operating_point(rows, t, total=len(rows)) for t in TARGETS}
+
+
+def _point(figures: Mapping[str, Any]) -> OperatingPoint:
+    values = {name: figures[name] for name in ("coverage", "precision", "n")}
+    return OperatingPoint(threshold=None, **values)
 
 
 def posted(report: ReplayReport) -> OperatingPoint | None:

@@ -27,6 +27,7 @@ from vigilbot.evals.replay_charts import (
     growth_chart,
     lead_chart,
     outcome_chart,
+    reliability_chart,
 )
 from vigilbot.evals.replay_findings import Channel
 from vigilbot.evals.replay_records import ReplayRecords
@@ -50,6 +51,7 @@ FATES: Final = (
     ("abstained", Ink.ABSTAINED, "knew nothing that fits"),
 )
 _LINES: Final = {FULL: Ink.RIGHT, NO_REVIEW: Ink.BEATEN, NO_LEARNING: Ink.WRONG}
+_JUDGING: Final = {"told": Ink.RIGHT, "engine": Ink.BEATEN}
 _AIMS: Final = (("o", "●"), ("D", "◆"))  # one for each of TARGETS
 
 
@@ -244,6 +246,8 @@ def _charts(report: ReplayReport, channels: Sequence[Channel]) -> dict[str, Char
             f"{points[0].coverage:.0%} are answered, {points[-1].precision or 0:.0%} right when "
             f"{points[-1].coverage:.0%} are.",
         )
+    if known := report.figures["calibration"]:
+        made["reliability"] = _reliability(known)
     leads = findings.lead_classes(report.cards)
     if any(n for _, n in leads):
         made["lead"] = lead_chart(
@@ -261,6 +265,17 @@ def _charts(report: ReplayReport, channels: Sequence[Channel]) -> dict[str, Char
             "questions were asked in each period and how many of them got a card.",
         )
     return made
+
+
+def _reliability(known: Any) -> Chart:
+    lines = [
+        ([(b["confidence"], b["right"], b["n"]) for b in known[name]["bins"]], ink)
+        for name, ink in _JUDGING.items()
+    ]
+    said = _listed(
+        [(f"{b['right']:.0%} right at {b['confidence']:.0%}:", b["n"]) for b in known["told"]["bins"]]
+    )
+    return reliability_chart(lines, alt=f"Share of right answers by confidence, with their number: {said}.")
 
 
 def _bars(channels: Sequence[Channel]) -> list[Bar]:

@@ -24,6 +24,8 @@ class RankedAt:
 
     ``at`` is the moment whose knowledge it used: the time of its newest trigger message, not the
     time at which it ended. ``channel`` is the id, ``thread`` the ts of the thread's first message.
+    ``stated`` is the engine's own confidence, ``confidence`` what the gate is told. ``decided`` is False
+    where no confidence would have posted a card: the answer was refused, or a human had said so already.
     """
 
     channel: str
@@ -32,6 +34,17 @@ class RankedAt:
     at: datetime
     urls: tuple[str, ...]
     confidence: float
+    stated: float
+    decided: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewed:
+    """An answer, shown or held back, whose truth came out. ``stated`` is the engine's own confidence."""
+
+    confidence: float
+    stated: float
+    right: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +181,7 @@ class ReplayRecords:
     knowledge: KnowledgeCounts
     cards: tuple[CardPosted, ...]
     ranked: tuple[RankedAt, ...] = ()
+    reviewed: tuple[Reviewed, ...] = ()
     learned: tuple[Learned, ...] = ()
     questions: tuple[Asked, ...] = ()
     growth: tuple[KnownOn, ...] = ()

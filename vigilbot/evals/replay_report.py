@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vigilbot.domain import Outcome, Scope
+from vigilbot.evals.calibration import compared
 from vigilbot.evals.gold import Gold, GoldCase, LabelledOnCall, Labels
 from vigilbot.evals.metrics import (
     Judged,
@@ -31,6 +32,7 @@ from vigilbot.evals.replay_records import (
     Point,
     RankedAt,
     ReplayRecords,
+    Reviewed,
     labelled_question,
 )
 
@@ -60,9 +62,15 @@ FIGURES: Final[Mapping[str, str]] = {
     "gold.prior": "the same when guessing the channel's most frequent documents so far, reading no text",
     "gold.posted": "cards posted in gold conversations, right when the first citation is the document; "
     "wilson_low: lower end of the 95% interval; late: those posted after the resolution",
-    "gold.online": "aiming at a precision with a threshold chosen from the replay's own past, at the "
-    "customer's last message before the resolution; coverage is of all gold conversations",
+    "gold.online": "aiming at a precision (answer.precision) with a threshold found in the replay's own "
+    "past, at the customer's last message before the resolution; coverage is of all gold conversations; "
+    "wilson: 95% interval of the precision",
     "gold.online_first_message": "the same at the first in-scope message",
+    "calibration": "how far confidence and share right are apart (error, in so many bins of equal width; "
+    "by_chance: the same if every confidence were true), squared error of single answers (brier), how often "
+    "a right answer is surer than a wrong one (auc); told: as corrected by the past, engine: without that. "
+    "Judged by gold at the customer's last message before the resolution, else by what people said later of "
+    "answers shown or not; null when nothing was judged",
     "labels": "scores against labelled on-calls, null without --labels",
     "labels.intrusive": "cards for messages none of which asks anything within scope",
     "labels.answered": "labelled questions for which a card was posted",
@@ -139,7 +147,8 @@ def replay_report(
         "ablation": None,
     }
     rows = _decisions(gold, _ranked(records, gold, Point.BEFORE_RESOLUTION)) if gold else []
-    curve = hindsight_curve(rows, total=len(gold.cases)) if gold else []
+    curve = hindsight_curve([row for row, _ in rows], total=len(gold.cases)) if gold else []
+    figures["calibration"] = compared([row for _, row in rows] if gold else records.reviewed)
     return ReplayReport(records=records, figures=figures, cards=cards, curve=tuple(curve))
 
 
@@ -200,28 +209,28 @@ def _hits(gold: Gold, rankings: Sequence[Sequence[str]]) -> dict[str, float]:
     return figures
 
 
-def _decisions(gold: Gold, ranked: Sequence[RankedAt | None]) -> list[Judged]:
-    return [
-        Judged(
-            at=row.at,
-            known_at=case.resolution_at,
-            confidence=row.confidence,
-            correct=hit_at_k(_documents(gold, row), case.doc_id, 1),
-        )
-        for case, row in zip(gold.cases, ranked, strict=True)
-        if row is not None and row.urls
-    ]
+def _decisions(gold: Gold, ranked: Sequence[RankedAt | None]) -> list[tuple[Judged, Reviewed]]:
+    """Where a card depended on the confidence alone, with the truth."""
+    found = []
+    for case, row in zip(gold.cases, ranked, strict=True):
+        if row is not None and row.urls and row.decided:
+            right = hit_at_k(_documents(gold, row), case.doc_id, 1)
+            judged = Judged(at=row.at, known_at=case.resolution_at, confidence=row.confidence, correct=right)
+            found.append((judged, Reviewed(confidence=row.confidence, stated=row.stated, right=right)))
+    return found
 
 
 def _online(gold: Gold, ranked: Sequence[RankedAt | None]) -> dict[str, dict[str, Any]]:
-    rows = _decisions(gold, ranked)
+    rows = [row for row, _ in _decisions(gold, ranked)]
     figures: dict[str, dict[str, Any]] = {}
     for target in TARGETS:
         point = online_operating_point(rows, target, total=len(gold.cases))
+        share = wilson(round((point.precision or 0.0) * point.n), point.n)
         figures[str(target)] = {
             "coverage": round(point.coverage, 4),
             "precision": _round(point.precision),
             "n": point.n,
+            "wilson": [round(share.low, 4), round(share.high, 4)],
         }
     return figures
 

@@ -37,8 +37,10 @@ TERMS: Final[Mapping[str, str]] = {
     "learns only from the past can do better",
     "guessing": "always naming the documents used most often in the channel so far, without reading a word",
     "per channel": "the mean of the channels' own shares, so that a large channel does not decide alone",
-    "aiming at 90%": "answer only above a confidence that was right in 90% of the past; it shows how much "
-    "could be answered, and how right that really was",
+    "aiming at 90%": "answer.precision 0.9: answer only from the confidence on from which 90% should be "
+    "right, as far as the past tells; it shows how much could be answered, and how right that really was",
+    "calibration error": "how far confidence and the share of right answers are apart, in classes of equal "
+    "width, weighted by their answers",
     "intrusive": "a card for messages that ask nothing within scope",
 }
 
@@ -52,6 +54,8 @@ def print_report(report: ReplayReport, console: Console) -> None:
         parts += [_rankings(figures["gold"]), _online(figures["gold"])]
     if report.curve:
         parts.append(_curve(report.curve))
+    if figures["calibration"]:
+        parts.append(_calibration(figures["calibration"]))
     if figures["labels"]:
         parts.append(_labels(figures["labels"]))
     if figures["ablation"]:
@@ -206,6 +210,37 @@ def _curve(curve: Sequence[OperatingPoint]) -> Table:
     return table
 
 
+def _calibration(known: Mapping[str, Any]) -> RenderableType:
+    """The reliability diagram: the bar is the share right, the mark in it the confidence."""
+    told, own = known["told"], known["engine"]
+    table = _table(
+        f"As right as it is sure? {known['n']:,} answers, shown or not: bar right, ◆ sure",
+        "sure",
+        "answers",
+        "right",
+        "",
+    )
+    for row in told["bins"]:
+        bar = _marked(row["right"], row["confidence"])
+        table.add_row(f"{row['confidence']:.0%}", f"{row['n']:,}", f"{row['right']:.0%}", bar)
+    return Group(
+        _titled(table),
+        Text(
+            f"Calibration error {told['error']:.1%} in {known['bins']} bins (by chance alone "
+            f"{told['by_chance']:.1%}), Brier score {told['brier']:.3f}; the engine without the past: "
+            f"{own['error']:.1%}, {own['brier']:.3f}."
+        ),
+    )
+
+
+def _marked(share: float, mark: float) -> Text:
+    """A bar of a share, with a mark where it should end."""
+    bar = "█" * round(share * _BAR)
+    place = min(_BAR - 1, round(mark * _BAR))
+    line = bar.ljust(place + 1)
+    return Text(line[:place] + "◆" + line[place + 1 :])
+
+
 def _labels(labels: Mapping[str, Any]) -> Table:
     table = _table(f"Against {labels['oncalls']:,} labelled on-calls", "", "")
     agreement = labels["agreement"]
@@ -278,7 +313,11 @@ def remarks(report: ReplayReport) -> list[str]:
 
 def terms(figures: Mapping[str, Any]) -> dict[str, str]:
     """The words this report uses, explained."""
-    only = {"gold": ("ceiling", "guessing", "per channel", "aiming at 90%"), "labels": ("intrusive",)}
+    only = {
+        "gold": ("ceiling", "guessing", "per channel", "aiming at 90%"),
+        "labels": ("intrusive",),
+        "calibration": ("calibration error",),
+    }
     hidden = {term for key, terms in only.items() if not figures[key] for term in terms}
     return {term: meaning for term, meaning in TERMS.items() if term not in hidden}
 

@@ -11,21 +11,27 @@ from datetime import datetime
 from vigilbot.ledger.channels import Channels
 from vigilbot.ledger.chats import Chats
 from vigilbot.ledger.corrections import CorrectionRows
+from vigilbot.ledger.dead import DeadLetters, Letter
 from vigilbot.ledger.documents import DocumentRows
 from vigilbot.ledger.entries import Entries
+from vigilbot.ledger.outcomes import OutcomeRows
 from vigilbot.ledger.requests import Requests
-from vigilbot.ledger.rows import moment
-from vigilbot.ledger.runs import Runs
+from vigilbot.ledger.rows import moment, stamp
+from vigilbot.ledger.runs import OWED, Runs
 from vigilbot.ledger.trust import TrustRows
 from vigilbot.ports import Database, Row, Statement
+from vigilbot.redact import Redact, redact_secrets
 
 __all__ = [
     "Channels",
     "Chats",
     "CorrectionRows",
+    "DeadLetters",
     "DocumentRows",
     "Entries",
     "Ledger",
+    "Letter",
+    "OutcomeRows",
     "Requests",
     "Runs",
     "TrustRows",
@@ -35,9 +41,10 @@ __all__ = [
 class Ledger:
     """The truth in its parts, behind one atomic write."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, stored: Redact = redact_secrets) -> None:
+        """``stored`` is what becomes of a message's text before it is written for the first time."""
         self._database = database
-        self.chats = Chats(database)
+        self.chats = Chats(database, stored=stored)
         self.runs = Runs(database)
         self.entries = Entries(database)
         self.channels = Channels(database)
@@ -45,6 +52,8 @@ class Ledger:
         self.requests = Requests(database)
         self.trust = TrustRows(database)
         self.corrections = CorrectionRows(database)
+        self.outcomes = OutcomeRows(database)
+        self.dead = DeadLetters(database)
 
     async def write(self, *statements: Statement) -> list[list[Row]]:
         return await self._database.write(*statements)
@@ -53,15 +62,27 @@ class Ledger:
         """For reports and inspection; whatever the bot needs has a name of its own."""
         return await self._database.fetch(sql, **args)
 
-    async def scrub(self) -> None:
-        """No byte of what was deleted or overwritten is left in the ledger's files."""
-        await self.write(Statement("INSERT INTO lexical (lexical) VALUES ('optimize')", {}))
-        await self._database.scrub()
+    async def scrub(self, *, anew: bool = True) -> None:
+        """No byte of what was deleted or overwritten is left in the ledger's files. Without ``anew`` this is
+        not said of the lexical index, nor of copies that were made before a migration."""
+        if anew:
+            await self.write(Statement("INSERT INTO lexical (lexical) VALUES ('optimize')", {}))
+        await self._database.scrub(anew=anew)
 
     async def only_tenant(self) -> str | None:
         """The one workspace the ledger is about; None when there are several, or none yet."""
         rows = await self.fetch("SELECT tenant FROM channels UNION SELECT tenant FROM knowledge LIMIT 2")
         return str(rows[0]["tenant"]) if len(rows) == 1 else None
+
+    async def probe(self, *, at: datetime) -> None:
+        """Writes something that nobody needs. Raises LedgerError where nothing can be written."""
+        await self.write(
+            Statement(
+                "INSERT INTO upkeep (work, due_at) VALUES ('probe', :at) "
+                "ON CONFLICT (work) DO UPDATE SET due_at = excluded.due_at",
+                {"at": stamp(at)},
+            )
+        )
 
     async def close(self) -> None:
         await self._database.close()
@@ -85,7 +106,7 @@ class Ledger:
             "SELECT min(lease_until) FROM oncalls WHERE lease_until IS NOT NULL AND close_at < lease_until "
             "UNION ALL "
             "SELECT min(standing_at) FROM questions WHERE standing_at IS NOT NULL UNION ALL "
-            "SELECT min(at) FROM feedback WHERE applied_at IS NULL UNION ALL "
+            f"SELECT min(max(f.at, f.due_at)) FROM feedback f WHERE {OWED} UNION ALL "
             "SELECT min(due_at) FROM deliveries WHERE state = 'due' UNION ALL "
             "SELECT min(refresh_at) FROM deliveries WHERE refresh_at IS NOT NULL UNION ALL "
             "SELECT min(due_at) FROM requests WHERE state = 'due' UNION ALL "

@@ -9,13 +9,18 @@ from typing import Any
 from vigilbot.domain import Dialogue, Event, EventKind, Message, OnCall, Role
 from vigilbot.ledger.rows import columns, moment, pack, pack_event, stamp, to_message, to_oncall
 from vigilbot.ports import Database, Row, Statement
+from vigilbot.redact import Redact
+
+DELETED, NOT_KEPT = 1, 2
+"""``messages.deleted``: somebody deleted it; its text was removed with age, which says nothing of it."""
 
 
 class Chats:
     """What people wrote, and in which on-call."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, stored: Redact) -> None:
         self._database = database
+        self._stored = stored
 
     async def receive(self, event: Event, *, at: datetime) -> bool:
         """Durable before it returns; False when this happening is known already."""
@@ -28,7 +33,7 @@ class Chats:
                     "tenant": event.tenant,
                     "key": event.key,
                     "natural_key": event.natural_key,
-                    "body": pack_event(event),
+                    "body": pack_event(event, redact=self._stored),
                     "at": stamp(at),
                 },
             )
@@ -132,7 +137,7 @@ class Chats:
             "greeting = CASE WHEN member = 0 THEN 'due' ELSE greeting END, "
             "greeting_due = CASE WHEN member = 0 THEN :at ELSE greeting_due END, "
             "greeting_tries = CASE WHEN member = 0 THEN 0 ELSE greeting_tries END, "
-            "watermark = CASE WHEN member = 0 THEN max(watermark, :ts) ELSE watermark END "
+            "watermark = CASE WHEN member = 0 THEN :ts ELSE watermark END "
             "WHERE tenant = :tenant AND channel = :channel",
             {
                 "tenant": event.tenant,
@@ -264,10 +269,10 @@ class Chats:
         return rows[0] if rows else None
 
     @staticmethod
-    def edit_message(message_id: str, *, text: str) -> Statement:
+    def edit_message(message_id: str, *, text: str, at: datetime) -> Statement:
         return Statement(
-            "UPDATE messages SET text = :text, version = version + 1 WHERE id = :id",
-            {"id": message_id, "text": text},
+            "UPDATE messages SET text = :text, version = version + 1, edited_at = :at WHERE id = :id",
+            {"id": message_id, "text": text, "at": stamp(at)},
         )
 
     @staticmethod
@@ -299,7 +304,7 @@ class Chats:
         return Statement(
             "UPDATE questions SET state = 'withdrawn', standing_at = NULL WHERE oncall = :oncall "
             "AND state IN ('open', 'unresolved') AND NOT EXISTS (SELECT 1 FROM messages m "
-            "WHERE m.deleted = 0 AND m.id IN (SELECT value FROM json_each(questions.message_ids)))",
+            "WHERE m.deleted != 1 AND m.id IN (SELECT value FROM json_each(questions.message_ids)))",
             {"oncall": oncall},
         )
 

@@ -167,14 +167,28 @@ class Entries:
             "SELECT * FROM knowledge WHERE entry = :entry ORDER BY revision", entry=entry_id
         )
 
-    async def current(self, entry_ids: Sequence[str]) -> dict[str, KnowledgeEntry]:
-        """Entries in force by id; retracted and unknown ones are left out."""
+    async def current(
+        self, entry_ids: Sequence[str], *, tenant: str | None = None
+    ) -> dict[str, KnowledgeEntry]:
+        """Entries in force by id, of one tenant or of any; retracted and unknown ones are left out."""
         rows = await self._database.fetch(
             "SELECT * FROM knowledge WHERE entry IN (SELECT value FROM json_each(:ids)) "
-            "AND valid_to IS NULL AND retracted = 0",
+            "AND valid_to IS NULL AND retracted = 0 AND (:tenant IS NULL OR tenant = :tenant)",
             ids=pack(list(entry_ids)),
+            tenant=tenant,
         )
         return {row["entry"]: to_entry(row) for row in rows}
+
+    async def unchanged(self, told: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Of these entries and revisions those whose answer is still in force, word for word."""
+        rows = await self._database.fetch(
+            "SELECT t.entry, t.revision FROM json_each(:told) e JOIN knowledge t "
+            "ON t.entry = json_extract(e.value, '$[0]') AND t.revision = json_extract(e.value, '$[1]') "
+            "JOIN knowledge k ON k.entry = t.entry AND k.valid_to IS NULL AND k.retracted = 0 "
+            "WHERE k.answer = t.answer AND k.precondition = t.precondition",
+            told=pack([list(each) for each in told]),
+        )
+        return {(row["entry"], row["revision"]) for row in rows}
 
     async def list_current(self, *, limit: int = -1, offset: int = 0) -> list[Row]:
         return await self._database.fetch(
@@ -212,24 +226,42 @@ class Entries:
             ids=pack(list(entry_ids)),
         )
 
-    async def resolutions(self, *, tenant: str, channel: str, spaces: Sequence[str]) -> list[Row]:
-        """How often each entry in force resolved an on-call of this channel: (entry, times, last)."""
+    async def support_counts(self, entry_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Entry to how many on-calls speak for it and against it; entries without any are left out."""
+        rows = await self._database.fetch(
+            "SELECT entry, count(DISTINCT CASE WHEN kind != 'contradicted' THEN oncall END) AS agreed, "
+            "count(DISTINCT CASE WHEN kind = 'contradicted' THEN oncall END) AS against FROM support "
+            "WHERE entry IN (SELECT value FROM json_each(:ids)) GROUP BY entry",
+            ids=pack(list(entry_ids)),
+        )
+        return {row["entry"]: (row["agreed"], row["against"]) for row in rows}
+
+    async def resolutions(
+        self, *, tenant: str, channel: str, spaces: Sequence[str], newest: int
+    ) -> list[Row]:
+        """How often each entry in force resolved an on-call of this channel, by the ``newest`` rows of
+        support written there: (entry, times, last, citations)."""
         return await self._database.fetch(
             "SELECT s.entry, count(DISTINCT s.oncall) AS times, max(s.at) AS last, k.citations "
-            "FROM support s JOIN knowledge k ON k.entry = s.entry AND k.valid_to IS NULL AND k.retracted = 0 "
-            "WHERE s.tenant = :tenant AND s.channel = :channel AND s.kind != 'contradicted' "
-            "AND k.space IN (SELECT value FROM json_each(:spaces)) "
+            "FROM (SELECT entry, oncall, at FROM support WHERE tenant = :tenant AND channel = :channel "
+            "AND kind != 'contradicted' ORDER BY rowid DESC LIMIT :newest) s "
+            "JOIN knowledge k ON k.entry = s.entry AND k.valid_to IS NULL AND k.retracted = 0 "
+            "WHERE k.space IN (SELECT value FROM json_each(:spaces)) "
             "GROUP BY s.entry ORDER BY times DESC, last DESC, s.entry",
             tenant=tenant,
             channel=channel,
             spaces=pack(list(spaces)),
+            newest=newest,
         )
 
-    async def embeddings(self, model: str) -> list[Row]:
-        """Every vector of entries in force, for building an index."""
+    async def embeddings(self, model: str, *, after: str = "", limit: int = -1) -> list[Row]:
+        """Vectors of entries in force, for building an index, by key and from behind ``after``."""
         return await self._database.fetch(
-            "SELECT key, entry, tenant, space, vector FROM embeddings WHERE model = :model ORDER BY key",
+            "SELECT key, entry, tenant, space, vector FROM embeddings WHERE model = :model AND key > :after "
+            "ORDER BY key LIMIT :limit",
             model=model,
+            after=after,
+            limit=limit,
         )
 
     async def vectors(self, entry_ids: Sequence[str], *, model: str) -> list[Row]:
@@ -251,6 +283,48 @@ class Entries:
             "SELECT k.* FROM knowledge k LEFT JOIN embeddings e ON e.key = k.entry AND e.model = :model "
             "WHERE k.valid_to IS NULL AND k.retracted = 0 AND e.key IS NULL ORDER BY k.seq",
             model=model,
+        )
+
+    # -- what entries say, as vectors
+
+    async def answer_vectors(self, entry_ids: Sequence[str], *, model: str) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT mark, vector FROM answer_vectors WHERE model = :model "
+            "AND entry IN (SELECT value FROM json_each(:ids))",
+            model=model,
+            ids=pack(list(entry_ids)),
+        )
+
+    async def newest(self) -> int:
+        """The number of the last revision; 0 when there is none."""
+        [row] = await self._database.fetch("SELECT coalesce(max(seq), 0) AS seq FROM knowledge")
+        return int(row["seq"])
+
+    async def without_answer_vectors(self, model: str, *, after: int, limit: int) -> list[Row]:
+        """Entries in force, by the number of their revision and from behind ``after``."""
+        return await self._database.fetch(
+            "SELECT k.* FROM knowledge k WHERE k.seq > :after AND k.valid_to IS NULL AND k.retracted = 0 "
+            "AND NOT EXISTS (SELECT 1 FROM answer_vectors a WHERE a.entry = k.entry AND a.model = :model) "
+            "ORDER BY k.seq LIMIT :limit",
+            model=model,
+            after=after,
+            limit=limit,
+        )
+
+    @staticmethod
+    def put_answer_vector(entry: Row, *, model: str, mark: bytes, vector: Vector) -> Statement:
+        """Nothing is kept when the entry has got other words since it was read, or is found no more."""
+        return Statement(
+            "INSERT OR REPLACE INTO answer_vectors (entry, model, mark, vector) "
+            "SELECT entry, :model, :mark, :vector FROM knowledge WHERE seq = :seq AND valid_to IS NULL "
+            "AND retracted = 0 AND question = :question AND answer = :answer "
+            "AND EXISTS (SELECT 1 FROM embeddings e WHERE e.entry = knowledge.entry)",
+            {
+                "model": model,
+                "mark": mark,
+                "vector": vector_blob(vector),
+                **{name: entry[name] for name in ("seq", "question", "answer")},
+            },
         )
 
     async def document_frequencies(self, lexemes: Sequence[str]) -> dict[str, int]:

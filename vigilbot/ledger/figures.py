@@ -8,6 +8,9 @@ WAITING = (
 )
 """Events that are durable and not yet taken in."""
 
+UNKNOWN = "SELECT count(*) AS n FROM deliveries WHERE state = 'due' AND attempts > 0 AND shown != ''"
+"""Cards that were sent and of which nothing was heard: they are looked up before they are sent again."""
+
 COUNTS = (
     "SELECT 'events' AS name, label, n FROM (WITH known AS (SELECT "
     "(SELECT coalesce(max(id), 0) FROM inbox) AS received, "
@@ -36,6 +39,8 @@ STAGES = (
 
 MODEL_CALLS = (
     "SELECT model, error != '' AS failed, count(*) AS n, "
-    "total(CASE WHEN cached THEN 0 ELSE cost END) AS paid "
+    "total(CASE WHEN cached THEN 0 ELSE cost END) AS paid, "
+    "total(CASE WHEN cached THEN 0 ELSE tokens_in END) AS tokens_in, "
+    "total(CASE WHEN cached THEN 0 ELSE tokens_out END) AS tokens_out "
     "FROM model_calls GROUP BY model, failed"
 )

@@ -25,6 +25,7 @@ from vigilbot.domain import (
     Trust,
 )
 from vigilbot.ports import Row, Vector
+from vigilbot.redact import Redact, untouched
 
 
 def stamp(at: datetime) -> str:
@@ -69,9 +70,13 @@ def unpack_citations(text: str) -> tuple[Citation, ...]:
     return tuple(Citation(url=url, title=title) for url, title in json.loads(text))
 
 
-def pack_event(event: Event) -> str:
+def pack_event(event: Event, *, redact: Redact = untouched) -> str:
+    """``redact`` is applied to what somebody wrote, and to the names of their pictures."""
     body = asdict(event)
     body["at"] = stamp(event.at)
+    body["text"] = redact(event.text)
+    for image in body["images"]:
+        image["title"] = redact(image["title"])
     return pack(body)
 
 

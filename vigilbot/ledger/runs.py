@@ -7,9 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from vigilbot.domain import DeliveryState, Outcome, QuestionState, Review
+from vigilbot.ledger.dead import CLICK_TRIES
 from vigilbot.ledger.rows import columns, pack, stamp
 from vigilbot.ports import Database, Row, Statement
 from vigilbot.usage import ModelCall
+
+OWED = (
+    f"f.applied_at IS NULL AND f.attempts < {CLICK_TRIES} AND NOT EXISTS (SELECT 1 FROM feedback e "
+    "WHERE e.answer = f.answer AND e.applied_at IS NULL AND e.attempts > 0 AND e.id < f.id)"
+)
+"""Clicks ``f`` whose effect is still to come: not given up, and not behind a failing one on the same card."""
 
 
 class Runs:
@@ -86,6 +93,19 @@ class Runs:
     def change_question(question_id: str, **values: Any) -> Statement:
         changes = ", ".join(f"{name} = :{name}" for name in values)
         return Statement(f"UPDATE questions SET {changes} WHERE id = :id", {**values, "id": question_id})
+
+    @staticmethod
+    def on_its_way(key: str, *, shown: str) -> Statement:
+        """The card is about to be posted, and may stand from now on whatever is heard of it.
+
+        Returns its key, unless its question was withdrawn. ``shown`` of a card that is due says this.
+        """
+        return Statement(
+            "UPDATE deliveries SET shown = :shown WHERE key = :key AND state = 'due' AND EXISTS "
+            "(SELECT 1 FROM answers a JOIN questions q ON q.id = a.question WHERE a.id = deliveries.answer "
+            "AND q.state != 'withdrawn') RETURNING key",
+            {"key": key, "shown": shown},
+        )
 
     @staticmethod
     def answered(question_id: str) -> Statement:
@@ -293,9 +313,17 @@ class Runs:
             f"INSERT INTO feedback {columns(values)} ON CONFLICT DO NOTHING RETURNING id", values
         )
 
-    async def owed_feedback(self) -> list[Row]:
+    async def owed_feedback(self, *, now: datetime) -> list[Row]:
         return await self._database.fetch(
-            "SELECT * FROM feedback WHERE applied_at IS NULL ORDER BY id LIMIT 50"
+            f"SELECT f.* FROM feedback f WHERE {OWED} AND f.due_at <= :now ORDER BY f.id LIMIT 50",
+            now=stamp(now),
+        )
+
+    @staticmethod
+    def feedback_failed(feedback_id: int, *, due: datetime, error: str) -> Statement:
+        return Statement(
+            "UPDATE feedback SET attempts = attempts + 1, due_at = :due, last_error = :error WHERE id = :id",
+            {"id": feedback_id, "due": stamp(due), "error": error[:500]},
         )
 
     @staticmethod

@@ -28,6 +28,9 @@ FALLBACKS = (
 )
 """Runs, those that made a judgement without the language model, and why the last of them did."""
 
+RETENTION = "SELECT ran_at, going, removed FROM upkeep WHERE work = 'retention'"
+"""When retention last came to its end, whether it is at it, and how much of what it removed (JSON)."""
+
 MODELS = (
     "SELECT model, count(*) AS calls, coalesce(sum(error != ''), 0) AS failed, "
     "total(CASE WHEN cached THEN 0 ELSE cost END) AS paid, "

@@ -1,6 +1,7 @@
 """The online path of one run, in order (Vigil 3.1): identify, rewrite, retrieve, rerank, answer, dedup.
 
-Identification goes side by side with the search; a "no" cancels the rest. Nothing here writes: the
+Identification goes side by side with the search; a "no" cancels the rest. Before a language model stands
+a first filter that spares it what plainly asks for nothing. Nothing here writes: the
 bot records what a Trace says.
 """
 
@@ -11,9 +12,11 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from vigilbot.domain import Answer, Dialogue, Identification, Message, Passage, Question, Role, Scope
 from vigilbot.pipeline.dedup import Dedup, Duplicate, Sent
+from vigilbot.pipeline.first import FirstFilter
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.pipeline.retrieve import Place, Retriever
 from vigilbot.ports import Engine, Reranker, Vector
@@ -33,6 +36,21 @@ class Judged:
     addressed_by: Message | None  # a human had answered before the run
     said_by: Message | None  # a human has said in this on-call what the answer says
     duplicate: Duplicate | None
+    enough: float  # the confidence from which it may be posted
+
+
+class Critic(Protocol):
+    """Judges answers by what became of others before."""
+
+    async def assess(
+        self, answer: Answer, *, vector: Vector, passages: Sequence[Passage], tenant: str, space: str
+    ) -> Answer:
+        """The answer to a question of this vector, with the confidence it deserves."""
+        ...
+
+    async def enough(self, *, tenant: str, space: str) -> float:
+        """The confidence a card needs in a space."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +67,20 @@ class Pipeline:
     """The stages, in the order a reader expects; an ablation passes another stage object."""
 
     def __init__(
-        self, *, engine: Engine, retriever: Retriever, reranker: Reranker, dedup: Dedup, recheck: Recheck
+        self,
+        *,
+        engine: Engine,
+        retriever: Retriever,
+        reranker: Reranker,
+        dedup: Dedup,
+        recheck: Recheck,
+        critic: Critic,
+        first: FirstFilter | None = None,
     ) -> None:
+        """``first`` comes before a language model; None: the engine judges every message itself."""
         self.engine = engine
+        self._first = first
+        self._critic = critic
         self._retriever = retriever
         self._reranker = reranker
         self._dedup = dedup
@@ -73,6 +102,11 @@ class Pipeline:
         """
         timings: dict[str, float] = {}
         seen = _through(dialogue, newest)
+        if self._first is not None and not direct:
+            with _Timer(timings, "first"):
+                spared = await self._first.spared(seen, newest, scope=scope)
+            if spared is not None:
+                return Trace(identification=spared, judged=(), through=_end(dialogue), timings=timings)
         searching = asyncio.ensure_future(self._search(seen, newest, place, timings))
         try:
             with _Timer(timings, "identify"):
@@ -90,11 +124,9 @@ class Pipeline:
         judged: list[Judged] = []
         stands = list(sent)
         with _Timer(timings, "answer"):  # side by side: an answer may take a model's time
-            answers = await _together(
-                [self.engine.answer(dialogue, question, passages) for question, _, passages in found]
-            )
+            answers = await _together([self._answer(dialogue, *each, place) for each in found])
         for (question, vector, passages), answer in zip(found, answers, strict=True):
-            one = await self._judge(dialogue, question, vector, passages, answer, stands, timings)
+            one = await self._judge(dialogue, question, vector, passages, answer, place, stands, timings)
             judged.append(one)
             stands += _stands(one, number=len(judged))
         return Trace(
@@ -108,8 +140,8 @@ class Pipeline:
         timings: dict[str, float] = {}
         vector, passages = await self._candidates(question, place, timings)
         with _Timer(timings, "answer"):
-            answer = await self.engine.answer(dialogue, question, passages)
-        judged = await self._judge(dialogue, question, vector, passages, answer, sent, timings)
+            answer = await self._answer(dialogue, question, vector, passages, place)
+        judged = await self._judge(dialogue, question, vector, passages, answer, place, sent, timings)
         known = Identification(scope=Scope.WITHIN, within=1.0, out=0.0, none=0.0, reason="standing question")
         return Trace(identification=known, judged=(judged,), through=_end(dialogue), timings=timings)
 
@@ -119,8 +151,8 @@ class Pipeline:
         if not found:
             return None
         question, vector, passages = found[0]
-        answer = await self.engine.answer(dialogue, question, passages)
-        return await self._judge(dialogue, question, vector, passages, answer, (), {})
+        answer = await self._answer(dialogue, question, vector, passages, place)
+        return await self._judge(dialogue, question, vector, passages, answer, place, (), {})
 
     async def _search(
         self, dialogue: Dialogue, newest: Sequence[Message], place: Place, timings: dict[str, float]
@@ -138,6 +170,19 @@ class Pipeline:
             ranked = await self._reranker.rerank(question, found.passages, history=found.history)
         return found.vector, ranked
 
+    async def _answer(
+        self,
+        dialogue: Dialogue,
+        question: Question,
+        vector: Vector,
+        passages: tuple[Passage, ...],
+        place: Place,
+    ) -> Answer:
+        answer = await self.engine.answer(dialogue, question, passages)
+        return await self._critic.assess(
+            answer, vector=vector, passages=passages, tenant=place.tenant, space=_own(place)
+        )
+
     async def _judge(
         self,
         dialogue: Dialogue,
@@ -145,6 +190,7 @@ class Pipeline:
         vector: Vector,
         passages: tuple[Passage, ...],
         answer: Answer,
+        place: Place,
         sent: Sequence[Sent],
         timings: dict[str, float],
     ) -> Judged:
@@ -163,6 +209,7 @@ class Pipeline:
             addressed_by=addressed,
             said_by=said,
             duplicate=duplicate,
+            enough=await self._critic.enough(tenant=place.tenant, space=_own(place)),
         )
 
     async def _said(self, answer: Answer, vector: Vector, dialogue: Dialogue) -> Message | None:
@@ -180,6 +227,11 @@ async def _together(answers: Sequence[Coroutine[None, None, Answer]]) -> list[An
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _own(place: Place) -> str:
+    """The space a question is asked in; "" where nothing may be known."""
+    return place.spaces[0] if place.spaces else ""
 
 
 def _stands(judged: Judged, *, number: int) -> list[Sent]:

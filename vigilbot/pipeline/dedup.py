@@ -23,7 +23,9 @@ class Sent:
     text: str
     vector: Vector
     leaned: Mapping[str, int]  # entry -> the revision it rested on
-    current: Mapping[str, int]  # entry -> the revision in force now; absent when retracted
+    current: Mapping[
+        str, int
+    ]  # the same while it says the same, else the one in force; absent when retracted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,17 +9,17 @@ resolution starts ahead. One more candidate is always there: a resolution nobody
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vigilbot.domain import HEADINGS, ChannelHistory, Citation, Passage, PassageKind, Question, Trust
 from vigilbot.pipeline.likeness import CODE, Likeness, Scale
-from vigilbot.pipeline.parts import coverage, looked_up, windows
+from vigilbot.pipeline.parts import coverage, looked_up
+from vigilbot.pipeline.told import ANSWER, mark, pieces
 from vigilbot.ports import Embedder, Vector
 from vigilbot.text import canonical_url
 from vigilbot.text.conflicts import conflict
@@ -37,6 +37,10 @@ SAME_ANSWER = 0.9  # cosine above which two answers without links are held to be
 ENERGIES = 30.0  # bounds of a vote's logarithm, whatever an embedder returns
 PARTS = 8  # of documents that are looked into window by window: embedding takes its time
 REMEMBERED = 8192  # answers whose vectors are kept
+
+
+Recall = Callable[[Sequence[str]], Awaitable[Mapping[bytes, Vector]]]
+"""From ids of entries to what is kept of them, by the marks of the texts (see ``told``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +61,10 @@ class Vote:
 class EvidenceReranker:
     """Pools the evidence for each resolution. Deterministic; needs no training."""
 
-    def __init__(self, *, embedder: Embedder) -> None:
+    def __init__(self, *, embedder: Embedder, recall: Recall | None = None) -> None:
+        """``recall`` brings vectors of entries' texts that were computed before."""
         self._embedder = embedder
+        self._recall = recall
         self._scale = Scale(embedder)
         self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
 
@@ -103,24 +109,28 @@ class EvidenceReranker:
 
         Of a document's part it is the nearest of its windows that counts.
         """
-        pieces = _pieces(passages)
-        vectors = await self._embedded([question.text, *(text for several in pieces for text in several)])
+        compared = _pieces(passages)
+        texts = [question.text, *(text for several in compared for text in several)]
+        vectors = await self._embedded(texts, [passage.entry.id for passage in passages])
         near = vectors[1:] @ vectors[0]
-        ends = np.cumsum([len(several) for several in pieces])
-        starts = ends - [len(several) for several in pieces]
+        ends = np.cumsum([len(several) for several in compared])
+        starts = ends - [len(several) for several in compared]
         best = [start + int(np.argmax(near[start:end])) for start, end in zip(starts, ends, strict=True)]
         return vectors[1:][best], [float(near[place]) for place in best]
 
-    async def _embedded(self, texts: Sequence[str]) -> Vector:
-        """One vector a row; texts are embedded once."""
-        marks = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
-        missing = {mark: text for mark, text in zip(marks, texts, strict=True) if mark not in self._vectors}
-        if missing:
+    async def _embedded(self, texts: Sequence[str], entries: Sequence[str]) -> Vector:
+        """One vector a row; texts are embedded once, those of ``entries`` once for all."""
+        marks = {mark(text): text for text in texts}
+        known = {key: self._vectors[key] for key in marks if key in self._vectors}
+        if len(known) < len(marks) - 1 and self._recall is not None:  # one more is the question
+            known = {**await self._recall(entries), **known}
+        if missing := {key: text for key, text in marks.items() if key not in known}:
             vectors = await self._embedder.embed(list(missing.values()))
-            self._vectors.update(zip(missing, vectors, strict=True))
-        for mark in marks:
-            self._vectors.move_to_end(mark)
-        found: Vector = np.stack([self._vectors[mark] for mark in marks])
+            known |= zip(missing, vectors, strict=True)
+        for key in marks:  # others may have pushed some of them out meanwhile
+            self._vectors[key] = known[key]
+            self._vectors.move_to_end(key)
+        found: Vector = np.stack([known[mark(text)] for text in texts])
         while len(self._vectors) > REMEMBERED:
             self._vectors.popitem(last=False)
         return found
@@ -133,7 +143,8 @@ def _pieces(passages: Sequence[Passage]) -> list[list[str]]:
     for passage in passages:
         part = passage.entry.kind is PassageKind.CHUNK
         parts += part
-        found.append(windows(passage.entry) if part and parts <= PARTS else [passage.entry.answer[:4000]])
+        short = part and parts > PARTS
+        found.append([passage.entry.answer[:ANSWER]] if short else pieces(passage.entry))
     return found
 
 
@@ -142,23 +153,22 @@ def _resolutions(passages: Sequence[Passage], answers: Vector) -> list[tuple[str
     parts of a document without an address lead to that document."""
     found: list[tuple[str, ...]] = []
     unlinked: list[int] = []
+    cosines = answers @ answers.T
     for i, passage in enumerate(passages):
         urls = tuple(dict.fromkeys(canonical_url(c.url) for c in passage.entry.citations if c.url))
         if not urls and passage.entry.kind is PassageKind.CHUNK:
             urls = (f"document:{passage.entry.question.partition(HEADINGS)[0]}",)
         elif not urls:
-            twin = next(
-                (j for j in unlinked if _same(passages[j], passages[i], answers[j], answers[i])), None
-            )
+            near = [j for j in unlinked if cosines[j, i] >= SAME_ANSWER]
+            twin = next((j for j in near if _same(passages[j], passage, float(cosines[j, i]))), None)
             urls = (passage.entry.id,) if twin is None else found[twin]
             unlinked.append(i)
         found.append(urls)
     return found
 
 
-def _same(a: Passage, b: Passage, one: Vector, two: Vector) -> bool:
-    cosine = float(one @ two)
-    return cosine >= SAME_ANSWER and says_same(a.entry.answer, b.entry.answer, cosine, SAME_ANSWER)
+def _same(a: Passage, b: Passage, cosine: float) -> bool:
+    return says_same(a.entry.answer, b.entry.answer, cosine, SAME_ANSWER)
 
 
 def _past(
@@ -276,7 +286,8 @@ def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, .
     shares = {key: mass / total for key, mass in masses.items()}
     shown = [(vote, key, shares[key]) for vote, key in chosen.values()]
     shown += [(vote, key, least * min(1.0, sizes[id(vote)] / total)) for vote, key in rest]
-    evidence = {key: _evidence(key, votes, shares, history) for key in ranking}
+    channel = _habits(history)
+    evidence = {key: {**_evidence(key, votes, shares, history), **channel} for key in ranking}
     return tuple(
         replace(
             vote.passage,
@@ -306,21 +317,24 @@ def _evidence(
     """What speaks for one resolution, free of any model's scale.
 
     ``share`` of all votes (0 to 1); ``rival``: the best other resolution's share; ``voices``: passages
-    that lead here; ``times``: on-calls of this channel it resolved, of ``oncalls``; ``novelty``: how often
-    this channel needs a resolution it never had (Good-Turing, 0 to 1); ``nearest``: likeness of the
-    question most alike; ``lexical``: best lexical score relative to the best of all candidates.
+    that lead here; ``times``: on-calls of this channel it resolved; ``nearest``: likeness of the question
+    most alike; ``lexical``: best lexical score relative to the best of all candidates.
     """
     mine = [v for v in votes if key in v.keys]
-    oncalls = sum(history.times.values())
-    once = sum(1 for n in history.times.values() if n == 1)
     best = max((v.passage.lexical for v in votes), default=0.0) or 1.0
     return {
         "share": shares[key],
         "rival": max((share for other, share in shares.items() if other != key), default=0.0),
         "voices": float(len(mine)),
         "times": float(history.times.get(key, 0)),
-        "oncalls": float(oncalls),
-        "novelty": (once + 1) / (oncalls + 2),
         "nearest": max(v.alike for v in mine),
         "lexical": max(v.passage.lexical for v in mine) / best,
     }
+
+
+def _habits(history: ChannelHistory) -> dict[str, float]:
+    """What is the same for every resolution: ``oncalls`` of the channel; ``novelty``: how often it needs a
+    resolution it never had (Good-Turing, 0 to 1)."""
+    oncalls = sum(history.times.values())
+    once = sum(1 for n in history.times.values() if n == 1)
+    return {"oncalls": float(oncalls), "novelty": (once + 1) / (oncalls + 2)}

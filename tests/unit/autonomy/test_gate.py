@@ -7,7 +7,7 @@ import pytest
 from vigilbot.autonomy.gate import Gate
 from vigilbot.domain import Decision, Mode
 
-GATE = Gate(threshold=0.7, per_oncall=2)
+GATE = Gate(per_oncall=2)
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ GATE = Gate(threshold=0.7, per_oncall=2)
 def test_decides(
     mode: Mode, confidence: float, standing: int, quiet: bool, decision: Decision, would_post: bool
 ) -> None:
-    verdict = GATE.decide(mode=mode, confidence=confidence, standing=standing, quiet=quiet)
+    verdict = GATE.decide(mode=mode, confidence=confidence, enough=0.7, standing=standing, quiet=quiet)
     assert (verdict.decision, verdict.would_post) == (decision, would_post)
     assert verdict.reason
 
 
 def test_no_cards_at_all() -> None:
-    verdict = Gate(threshold=0.0, per_oncall=0).decide(
-        mode=Mode.EVERYONE, confidence=1.0, standing=0, quiet=False
+    verdict = Gate(per_oncall=0).decide(
+        mode=Mode.EVERYONE, confidence=1.0, enough=0.0, standing=0, quiet=False
     )
     assert verdict.decision is Decision.HOLD

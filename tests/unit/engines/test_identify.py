@@ -18,10 +18,10 @@ import pytest
 from vigilbot.domain import Dialogue, Identification, Message, Role, Scope
 from vigilbot.engines.extractive import train as training
 from vigilbot.engines.extractive.coefficients import Coefficients, load, parse, shipped
-from vigilbot.engines.extractive.identify import Identifier, placements
+from vigilbot.engines.extractive.identify import Identifier, Placer
 from vigilbot.engines.extractive.signs import read, signs
 from vigilbot.errors import BadInput
-from vigilbot.ports import Vector
+from vigilbot.ports import Embedder, Vector
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SCOPE = "support for the booking app"
@@ -230,7 +230,7 @@ async def test_hostile_text_neither_crashes_nor_stalls(text: str) -> None:
 
 async def test_another_embedding_model_leaves_the_signs_alone() -> None:
     coefficients = shipped()
-    same = HashEmbedder(model="sentence-transformers/all-MiniLM-L6-v2", dimensions=384)
+    same = HashEmbedder(model=f"sentence-transformers/{coefficients.model}", dimensions=384)
     other = HashEmbedder(model="other", dimensions=384)
     dialogue = talk("C: the calendar is empty since the update")
     with_vectors = await Identifier(same, coefficients).identify(dialogue, dialogue.messages, scope=SCOPE)
@@ -238,7 +238,37 @@ async def test_another_embedding_model_leaves_the_signs_alone() -> None:
     assert (same.calls, other.calls) == (1, 0)
     assert with_vectors.within != without.within
     german = talk("C: Der Kalender ist seit dem Update leer und ich weiß nicht, warum das so ist")
-    assert (await placements([german.messages[0].text], scope=SCOPE, embedder=same)) == [None]
+    assert await Placer(same).place(german, german.messages) == [None]
+
+
+async def test_a_message_is_placed_by_itself_and_after_what_was_said_last() -> None:
+    placer = Placer(HashEmbedder())
+    answered = talk("C: The export fails", "A: Which version?", "C: yes it does")
+    alone = talk("C: yes it does")
+    [after] = await placer.place(answered, answered.messages[2:])
+    [first] = await placer.place(alone, alone.messages)
+    assert after is not None
+    assert first is not None
+    assert after.shape == first.shape == (placer.dimensions,)
+    assert np.array_equal(after[:8], first[:8])
+    assert not np.array_equal(after[8:], first[8:])
+    with_a_card = talk("C: The export fails", "A: Which version?", "B: A card", "C: yes it does")
+    [unmoved] = await placer.place(with_a_card, with_a_card.messages[3:])
+    assert unmoved is not None
+    assert np.array_equal(after, unmoved)
+
+
+async def test_the_model_is_read_halfway_where_it_can_be(real_embedder: Embedder) -> None:
+    """The real model fits what ships; how a message is put then counts beside the signs."""
+    coefficients = shipped()
+    placer = Placer(real_embedder)
+    assert coefficients.fits(placer.model, placer.dimensions)
+    dialogue = talk("C: X200 blinks red, no IP")
+    seen = await Identifier(real_embedder, coefficients).identify(dialogue, dialogue.messages, scope=SCOPE)
+    signs_alone = await Identifier(HashEmbedder(), coefficients).identify(
+        dialogue, dialogue.messages, scope=SCOPE
+    )
+    assert seen.within > signs_alone.within
 
 
 def test_the_shipped_coefficients_say_where_they_come_from() -> None:
@@ -262,7 +292,7 @@ def test_every_name_is_a_sign() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"format": 2}', "nonsense", '{"format": 1, "signs": ["asked"], "embedding": {}}'],
+    ["", "[]", "{}", '{"format": 1}', "nonsense", '{"format": 2, "signs": ["asked"], "placement": {}}'],
 )
 def test_a_file_that_is_no_coefficients_is_refused_with_place_and_remedy(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
@@ -298,14 +328,14 @@ async def test_training_is_deterministic_and_survives_its_file() -> None:
     again = await _trained(HashEmbedder())
     assert first.to_json() == again.to_json()
     assert parse(first.to_json(), place="x").to_json() == first.to_json()
-    assert first.fits("HASH", 8)
-    assert not first.fits("hash", 9)
+    assert first.fits("HASH", 16)
+    assert not first.fits("hash", 18)
     assert first.fingerprints == {"0" * 64}
 
 
 async def test_training_without_an_embedder_uses_signs_alone() -> None:
     coefficients = await _trained(None)
-    assert coefficients.within.residual.size == 0
+    assert coefficients.within.placement.size == 0
     assert not coefficients.fits("", 0)
     dialogue = talk("C: How do I export?")
     found = await Identifier(HashEmbedder(), coefficients).identify(dialogue, dialogue.messages, scope=SCOPE)

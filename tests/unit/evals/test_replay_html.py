@@ -141,7 +141,9 @@ def test_headings_charts_and_tables_are_accessible() -> None:
     assert levels.count(1) == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
     drawn = [tag for tag in page.of("div") if tag.get("role") == "img"]
-    assert len(drawn) == len(page.of("svg")) == 6  # outcomes, lead, growth: too little past for the curve
+    assert (
+        len(drawn) == len(page.of("svg")) == 8
+    )  # outcomes, reliability, lead, growth: too few for the curve
     assert all(tag["aria-label"].endswith(".") for tag in drawn)
     assert all(tag["aria-hidden"] == "true" for tag in page.of("svg"))
     assert page.of("th")
@@ -293,6 +295,19 @@ def test_the_curve_has_the_honest_points() -> None:
     assert online["n"] > 0
     assert f"aiming at 90%: {online['coverage']:.0%} answered ({online['n']})" in page.text
     assert "cards really posted: 11% answered (10), 100% right" in page.text
+
+
+def test_the_reliability_diagram_shows_both_ways_of_judging() -> None:
+    cases = [case(str(n), 100 * n + 60, "a") for n in range(40)]
+    rows = tuple(
+        ranked(str(n), 100 * n + 30, "a" if n % 4 else "b", confidence=0.75, stated=0.95) for n in range(40)
+    )
+    page = Page(replay_page(replay_report(records(ranked=rows), gold=gold(*cases))))
+    [alt] = {t["aria-label"] for t in page.of("div") if "confidence" in t.get("aria-label", "")}
+    assert alt == "Share of right answers by confidence, with their number: 75% right at 75%: 40."
+    assert "Of 40 answers, shown or held back, confidence and truth are 0.0% apart" in page.text
+    assert "the engine alone: error 20.0%" in page.text
+    assert "Whether it knows how sure it may be" not in Page(replay_page(replay_report(records()))).text
 
 
 def test_without_gold_the_humans_answers_draw_the_curve() -> None:

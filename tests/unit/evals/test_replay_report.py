@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.unit.evals.replay_samples import GOLD, at, card, case, gold, ranked, records
 from vigilbot.domain import Outcome, Role, Scope
 from vigilbot.evals.gold import LabelledMessage, LabelledOnCall, LabelledQuestion, Labels
-from vigilbot.evals.replay_records import Learned, Point
+from vigilbot.evals.replay_records import Learned, Point, Reviewed
 from vigilbot.evals.replay_report import FIGURES, ReplayReport, replay_report
 from vigilbot.evals.replay_terminal import TERMS, duration, print_report
 
@@ -31,7 +31,7 @@ def test_the_keys_are_the_documented_ones() -> None:
     for point in ("first_message", "before_resolution"):
         assert set(figures["gold"][point]) >= {"hit_at_1", "hit_at_3", "hit_at_8", "macro_hit_at_1"}
     assert set(figures["gold"]["online"]) == {"0.9", "0.8"}
-    assert set(figures["gold"]["online"]["0.9"]) == {"coverage", "precision", "n"}
+    assert set(figures["gold"]["online"]["0.9"]) == {"coverage", "precision", "n", "wilson"}
     assert figures["latency_ms"] == {"answer": {"p50": 2.0, "p95": 2.9}}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
@@ -100,10 +100,34 @@ def test_posted_cards_are_right_when_their_first_citation_is_the_document() -> N
 
 def test_online_is_walked_on_what_was_ranked() -> None:
     cases = [case(str(n), 100 * n + 60, "a") for n in range(30)]
-    rows = tuple(ranked(str(n), 100 * n + 30, "a", confidence=0.7) for n in range(29))
-    rows += (ranked("29", 2930, confidence=0.9),)  # ranked nothing: no decision
-    online = replay_report(records(ranked=rows), gold=gold(*cases)).figures["gold"]["online"]
-    assert online["0.9"] == {"coverage": 0.3, "precision": 1.0, "n": 9}  # 20 must be known first
+    rows = tuple(ranked(str(n), 100 * n + 30, "a" if n % 2 else "b", confidence=0.9) for n in range(28))
+    rows += (ranked("28", 2830, confidence=0.95),)  # ranked nothing: no decision
+    rows += (ranked("29", 2930, "b", confidence=0.95, decided=False),)  # no card, however sure
+    figures = replay_report(records(ranked=rows), gold=gold(*cases)).figures
+    assert figures["gold"]["online"]["0.9"] == {
+        "coverage": 0.0333,  # the first was wrong, and from then on nothing was sure enough
+        "precision": 0.0,
+        "n": 1,
+        "wilson": [0.0, 0.7935],
+    }
+    assert figures["calibration"]["n"] == 28
+
+
+def test_calibration_is_judged_by_gold_else_by_people() -> None:
+    cases = [case(str(n), 100 * n + 60, "a") for n in range(40)]
+    rows = tuple(
+        ranked(str(n), 100 * n + 30, "a" if n % 4 else "b", confidence=0.75, stated=0.95) for n in range(40)
+    )
+    people = tuple(Reviewed(confidence=0.55, stated=0.25, right=True) for _ in range(3))
+    known = replay_report(records(ranked=rows, reviewed=people), gold=gold(*cases)).figures["calibration"]
+    assert (known["n"], known["told"]["error"], known["engine"]["error"]) == (40, 0.0, 0.2)
+    assert known["told"]["bins"] == [{"from": 0.7, "n": 40, "confidence": 0.75, "right": 0.75}]
+    text = shown(replay_report(records(ranked=rows, reviewed=people), gold=gold(*cases)))
+    assert "Calibration error 0.0% in 10 bins" in text
+    assert "│ 75%   │ " + "█" * 30 + "◆" in text  # the mark stands where the bar should end
+    alone = replay_report(records(ranked=rows, reviewed=people)).figures["calibration"]
+    assert (alone["n"], alone["told"]["error"], alone["engine"]["error"]) == (3, 0.45, 0.75)
+    assert replay_report(records()).figures["calibration"] is None
 
 
 def test_lead_time_is_the_time_to_the_humans_answer() -> None:

@@ -1,4 +1,4 @@
-"""What identification has learned: linear weights over signs and over the message's embedding, as JSON."""
+"""What identification has learned: linear weights over signs and over the message's placement, as JSON."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from numpy.typing import NDArray
 from vigilbot.errors import BadInput
 
 Numbers = NDArray[np.float64]
-FORMAT = 1
+FORMAT = 2
 _REMEDY = "Train again with: vigilbot train identify FILE.jsonl --out {place}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """A probability: logistic(weights · signs + bias [+ residual · placement + residual_bias]).
+    """A probability: logistic(weights · signs + bias), by signs alone or with a placement.
 
-    ``weights`` apply to signs as they are (scaling is folded in). A placement is the message's embedding
-    and, last, its cosine to the scope statement; ``residual`` corrects the signs' score by it and is left
-    out with another embedding model or for a text in another language than it was trained on.
+    ``weights`` apply to signs as they are (scaling is folded in). A placement (identify.Placer) says how
+    the message is put. With one, ``placed_weights`` and ``placement`` judge together; with another model
+    than they were trained on, or for a text in another language, the signs judge alone by ``weights``.
     """
 
     weights: Numbers
     bias: float
-    residual: Numbers  # dimensions + 1; empty: no embedding part
-    residual_bias: float
+    placed_weights: Numbers  # of the signs beside a placement; empty: trained without
+    placement: Numbers  # empty: trained without
+    placed_bias: float
     threshold: float
 
     def probability(self, signs: Numbers, placement: Numbers | None) -> float:
-        logit = float(signs @ self.weights) + self.bias
-        if placement is not None and self.residual.size:
-            logit += float(placement @ self.residual) + self.residual_bias
+        if placement is not None and self.placement.size:
+            logit = float(signs @ self.placed_weights) + float(placement @ self.placement) + self.placed_bias
+        else:
+            logit = float(signs @ self.weights) + self.bias
         return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, logit))))
 
 
@@ -49,12 +51,12 @@ class Coefficients:
     names: tuple[str, ...]
     within: Head
     out: Head
-    model: str  # of the embeddings; "" when trained on signs alone
-    dimensions: int
+    model: str  # that placed the messages; "" when trained on signs alone
+    dimensions: int  # of a placement
     provenance: Mapping[str, Any]
 
     def fits(self, model: str, dimensions: int) -> bool:
-        """Whether an embedder makes the vectors these weights were trained on."""
+        """Whether this model makes the placements these weights were trained on."""
         return bool(self.model) and dimensions == self.dimensions and space(model) == space(self.model)
 
     @property
@@ -67,7 +69,7 @@ class Coefficients:
         rows = {
             "format": FORMAT,
             "provenance": dict(self.provenance),
-            "embedding": {"model": self.model, "dimensions": self.dimensions},
+            "placement": {"model": self.model, "dimensions": self.dimensions},
             "signs": list(self.names),
             "within": _head_json(self.within),
             "out": _head_json(self.out),
@@ -86,8 +88,9 @@ def _head_json(head: Head) -> dict[str, Any]:
         "threshold": round(head.threshold, 3),
         "bias": round(head.bias, 5),
         "weights": [round(float(w), 5) for w in head.weights],
-        "residual_bias": round(head.residual_bias, 5),
-        "residual": [round(float(w), 5) for w in head.residual],
+        "placed_bias": round(head.placed_bias, 5),
+        "placed_weights": [round(float(w), 5) for w in head.placed_weights],
+        "placement": [round(float(w), 5) for w in head.placement],
     }
 
 
@@ -115,12 +118,12 @@ def parse(text: str, *, place: str) -> Coefficients:
         raw = json.loads(text)
         if raw["format"] != FORMAT:
             raise ValueError(f"format {raw['format']} is not {FORMAT}")
-        names, dimensions = tuple(str(n) for n in raw["signs"]), int(raw["embedding"]["dimensions"])
+        names, dimensions = tuple(str(n) for n in raw["signs"]), int(raw["placement"]["dimensions"])
         return Coefficients(
             names=names,
             within=_head(raw["within"], signs=len(names), dimensions=dimensions),
             out=_head(raw["out"], signs=len(names), dimensions=dimensions),
-            model=str(raw["embedding"]["model"]),
+            model=str(raw["placement"]["model"]),
             dimensions=dimensions,
             provenance=dict(raw["provenance"]),
         )
@@ -130,15 +133,16 @@ def parse(text: str, *, place: str) -> Coefficients:
 
 
 def _head(raw: Mapping[str, Any], *, signs: int, dimensions: int) -> Head:
-    weights, residual = _numbers(raw["weights"]), _numbers(raw["residual"])
-    if weights.size != signs or residual.size not in (0, dimensions + 1):
+    weights, beside, placement = (_numbers(raw[name]) for name in ("weights", "placed_weights", "placement"))
+    if weights.size != signs or (beside.size, placement.size) not in ((0, 0), (signs, dimensions)):
         raise ValueError("the weights do not match the signs or the dimensions")
-    rest = _numbers([raw["bias"], raw["residual_bias"], raw["threshold"]])
+    rest = _numbers([raw["bias"], raw["placed_bias"], raw["threshold"]])
     return Head(
         weights=weights,
         bias=float(rest[0]),
-        residual=residual,
-        residual_bias=float(rest[1]),
+        placed_weights=beside,
+        placement=placement,
+        placed_bias=float(rest[1]),
         threshold=float(rest[2]),
     )
 

@@ -123,7 +123,6 @@ def fit(train: Sequence[Pair], *, near: bool) -> Weights:
         scaled,
         labels,
         share=np.full(len(labels), 1.0 / len(labels)),
-        offset=np.zeros(len(labels)),
         shrink=_SHRINK / len(labels),
         lower=np.array([0.0 if n in SPEAK_FOR else -np.inf for n in names]),
         upper=np.array([np.inf if n in SPEAK_FOR else 0.0 for n in names]),

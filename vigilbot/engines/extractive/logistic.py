@@ -21,14 +21,13 @@ def logistic(
     truth: Flags,
     *,
     share: Numbers,
-    offset: Numbers,
     shrink: float,
     lower: Numbers,
     upper: Numbers,
 ) -> tuple[Numbers, float]:
     """Weights within bounds, and a free bias, with the least log loss + shrink / 2 · |weights|².
 
-    ``share`` is each row's part of the loss (sums to 1), ``offset`` a score the weights correct.
+    ``share`` is each row's part of the loss (sums to 1).
     With one class only the bias says so and the weights are 0. Accelerated projected gradient descent with
     restarts; the step comes from the largest singular value.
     """
@@ -41,7 +40,7 @@ def logistic(
     step = 1.0 / (size**2 / 4 + shrink)
     here, ahead, pace = np.zeros(design.shape[1]), np.zeros(design.shape[1]), 1.0
     for _ in range(_STEPS):
-        slope = design.T @ (share * (sigmoid(design @ ahead + offset) - truth)) + penalty * ahead
+        slope = design.T @ (share * (sigmoid(design @ ahead) - truth)) + penalty * ahead
         there = np.clip(ahead - step * slope, low, high)
         if float((ahead - there) @ (there - here)) > 0:
             pace = 1.0

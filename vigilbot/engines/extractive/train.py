@@ -6,9 +6,9 @@ FILE.jsonl has one on-call a line: ``source`` (a community or company), ``scope`
 
 The model is a logistic regression over the signs whose weights may not take the wrong sign: a question mark
 can only speak for a question, thanks only against one. That prior, not the data, is what holds in communities
-that nobody labelled. On top of its score, then fixed, comes a shrunk linear correction by the embedding.
+that nobody labelled. It is fitted twice: signs alone, and signs together with the message's placement.
 The project's own written on-calls (identify-samples.jsonl: customer care and twenty languages) are learned
-from too, with less weight; thresholds are chosen on FILE.jsonl alone.
+from too; thresholds are chosen on FILE.jsonl alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import resources
 from typing import Any, Final
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from vigilbot.domain import Dialogue, Message, Role, Scope
 from vigilbot.engines.extractive.coefficients import Coefficients, Head, Numbers
-from vigilbot.engines.extractive.identify import placements
+from vigilbot.engines.extractive.identify import Placer
 from vigilbot.engines.extractive.logistic import Flags, logistic, sigmoid
 from vigilbot.engines.extractive.signs import signs, vector
 from vigilbot.errors import BadInput
@@ -61,12 +61,15 @@ NAMES: Final = tuple(sorted(SPEAK_FOR | SPEAK_AGAINST | EITHER))
 
 _SHRINK = 0.2  # of the signs' weights, per standard deviation
 _SHRINK_OUT = 0.5
-_SHRINK_RESIDUAL = 0.03
-_RARE = 0.02  # a sign with a smaller standard deviation gets no weight
-_WRITTEN = 0.4  # weight of a message of the project's own samples
+_SHRINK_PLACED = 0.4  # the same beside a placement
+_SHRINK_PLACEMENT = 2.0
+_RARE = 0.02  # a sign or a number of a placement with a smaller standard deviation gets no weight
+_WRITTEN = 0.4  # weight of a message of the project's own samples where signs judge alone
+_WRITTEN_PLACED = 2.0  # beside a placement, which otherwise knows one kind of chat only
 _FOLDS = 10
 _REPEATS = 3
-_LEVEL = 0.001  # of weighted F1: no difference
+_LEVEL = 0.01  # of weighted F1: no difference
+_REACH = 8  # thresholds on either side that a figure is averaged over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +96,7 @@ class Examples:
     within: Flags
     out: Flags
     oncall: NDArray[np.int64]
-    weight: Numbers
+    written: Flags  # the project's own samples
 
     def take(self, rows: NDArray[Any]) -> Examples:
         return Examples(
@@ -103,14 +106,15 @@ class Examples:
             within=self.within[rows],
             out=self.out[rows],
             oncall=self.oncall[rows],
-            weight=self.weight[rows],
+            written=self.written[rows],
         )
 
 
 async def examples(
-    oncalls: Sequence[Labelled], embedder: Embedder | None, *, weight: float = 1.0
+    oncalls: Sequence[Labelled], embedder: Embedder | None, *, written: bool = False
 ) -> Examples:
     """Every labelled customer message with the dialogue before it. BadInput when there is none."""
+    placer = None if embedder is None else Placer(embedder)
     rows: list[list[float]] = []
     placed: list[Numbers | None] = []
     labels: list[Scope] = []
@@ -120,18 +124,12 @@ async def examples(
         rows += [vector(signs(oncall.dialogue, m), NAMES) for m in messages]
         labels += [oncall.labels[m.id] for m in messages]
         numbers += [number] * len(messages)
-        texts = [m.text for m in messages]
-        placed += (
-            [None] * len(texts)
-            if embedder is None
-            else await placements(texts, scope=oncall.scope, embedder=embedder)
-        )
+        placed += await placer.place(oncall.dialogue, messages) if placer else [None] * len(messages)
     if not rows:
         raise BadInput(
             "no labelled message of a customer", remedy="Label customers' messages within, out or none"
         )
-    width = 0 if embedder is None else embedder.dimensions + 1
-    zero = np.zeros(width)
+    zero = np.zeros(0 if placer is None else placer.dimensions)
     return Examples(
         signs=np.asarray(rows),
         placed=np.asarray([zero if p is None else p for p in placed]),
@@ -139,7 +137,7 @@ async def examples(
         within=np.asarray([label is Scope.WITHIN for label in labels]),
         out=np.asarray([label is Scope.OUT for label in labels]),
         oncall=np.asarray(numbers),
-        weight=np.full(len(labels), weight),
+        written=np.full(len(labels), written),
     )
 
 
@@ -183,7 +181,7 @@ async def train(
     Deterministic. Raises BadInput unless both asking and other messages of several on-calls are labelled.
     """
     learned = await examples(oncalls, embedder)
-    beside = await examples(written(), embedder, weight=_WRITTEN)
+    beside = await examples(written(), embedder, written=True)
     counts = Counter(label.value for oncall in oncalls for label in oncall.labels.values())
     provenance: dict[str, Any] = {
         "data": [
@@ -196,16 +194,21 @@ async def train(
                 "sources": sorted({oncall.source for oncall in oncalls}),
             }
         ],
-        "written": {"name": "identify-samples.jsonl", "messages": len(beside.within), "weight": _WRITTEN},
+        "written": {
+            "name": "identify-samples.jsonl",
+            "messages": len(beside.within),
+            "weight": _WRITTEN_PLACED,
+        },
         "command": command,
         "trained": on.isoformat(),
-        "method": "sign-constrained logistic regression, shrunk embedding residual",
+        "method": "sign-constrained logistic regression, alone and with placements",
     }
+    placer = None if embedder is None else Placer(embedder)
     return fit(
         learned,
         beside,
-        model="" if embedder is None else embedder.model,
-        dimensions=0 if embedder is None else embedder.dimensions,
+        model="" if placer is None else placer.model,
+        dimensions=0 if placer is None else placer.dimensions,
         provenance=provenance,
     )
 
@@ -222,14 +225,19 @@ def fit(
         raise BadInput(
             "too few labels to learn from", remedy="Label messages within and none in at least two on-calls"
         )
-    within, out = _held_out(learned, beside)
-    t_within = _best_threshold(within, learned.within)
+    within, out, alone = _held_out(learned, beside)
+    level = _level_thresholds(within, learned.within)
+    t_within = float((level[0] + level[-1]) / 2)  # the middle moves least from one community to another
     t_out = _best_out(within >= t_within, out, learned)
     final = _heads(_together(learned, beside))
+    # One threshold for both ways of judging. Signs alone judge strange languages: where F1 is level, a run
+    # too many costs less than a question missed.
+    t_alone = float(_level_thresholds(alone, learned.within)[0])
+    shifted = final[0].bias + _logit(t_within) - _logit(t_alone)
     return Coefficients(
         names=NAMES,
-        within=_head(final[0], t_within),
-        out=_head(final[1], t_out),
+        within=replace(final[0], bias=shifted, threshold=t_within),
+        out=replace(final[1], threshold=t_out),
         model=model,
         dimensions=dimensions,
         provenance=provenance,
@@ -244,105 +252,118 @@ def _together(one: Examples, other: Examples) -> Examples:
         within=np.append(one.within, other.within),
         out=np.append(one.out, other.out),
         oncall=np.append(one.oncall, other.oncall + int(one.oncall.max(initial=0)) + 1),
-        weight=np.append(one.weight, other.weight),
+        written=np.append(one.written, other.written),
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
-    weights: Numbers
-    bias: float
-    residual: Numbers
-    residual_bias: float
-
-    def score(self, rows: Examples) -> Numbers:
-        logit = rows.signs @ self.weights + self.bias
-        if self.residual.size:
-            logit = logit + rows.readable * (rows.placed @ self.residual + self.residual_bias)
-        return np.asarray(sigmoid(logit))
-
-
-def _head(line: _Line, threshold: float) -> Head:
-    return Head(
-        weights=line.weights,
-        bias=line.bias,
-        residual=line.residual,
-        residual_bias=line.residual_bias,
-        threshold=threshold,
-    )
-
-
-def _heads(rows: Examples) -> tuple[_Line, _Line]:
+def _heads(rows: Examples) -> tuple[Head, Head]:
+    """Both heads; their thresholds are still to be chosen."""
     lower = np.asarray([0.0 if n in SPEAK_FOR else -np.inf for n in NAMES])
     upper = np.asarray([0.0 if n in SPEAK_AGAINST else np.inf for n in NAMES])
     free = np.full(len(NAMES), np.inf)
     rest = rows.take(~rows.within)
     return (
-        _line(rows, rows.within, shrink=_SHRINK, lower=lower, upper=upper),
-        _line(rest, rest.out, shrink=_SHRINK_OUT, lower=-free, upper=free),
+        _head(rows, rows.within, lower=lower, upper=upper, alone=_SHRINK, beside=_SHRINK_PLACED),
+        _head(rest, rest.out, lower=-free, upper=free, alone=_SHRINK_OUT, beside=_SHRINK_OUT),
     )
 
 
-def _line(rows: Examples, truth: Flags, *, shrink: float, lower: Numbers, upper: Numbers) -> _Line:
-    share = rows.weight / rows.weight.sum()
-    mean = share @ rows.signs
-    scale = np.sqrt(share @ (rows.signs - mean) ** 2)
-    inverse = np.where(scale > _RARE, 1.0 / np.maximum(scale, _RARE), 0.0)
-    none = np.zeros(len(truth))
+def _head(
+    rows: Examples, truth: Flags, *, lower: Numbers, upper: Numbers, alone: float, beside: float
+) -> Head:
+    """``alone`` and ``beside`` shrink the signs' weights without and with a placement."""
+    weights, bias = _line(
+        rows.signs,
+        truth,
+        np.where(rows.written, _WRITTEN, 1.0),
+        lower=lower,
+        upper=upper,
+        shrink=np.full(len(NAMES), alone),
+    )
+    both, placed_bias = np.zeros(0), 0.0
+    if rows.placed.shape[1] and rows.readable.any():
+        read = rows.take(rows.readable)
+        free = np.full(rows.placed.shape[1], np.inf)
+        both, placed_bias = _line(
+            np.hstack([read.signs, read.placed]),
+            truth[rows.readable],
+            np.where(read.written, _WRITTEN_PLACED, 1.0),
+            lower=np.append(lower, -free),
+            upper=np.append(upper, free),
+            shrink=np.append(np.full(len(NAMES), beside), np.full(len(free), _SHRINK_PLACEMENT)),
+        )
+    cut = len(NAMES) if both.size else 0
+    return Head(
+        weights=weights,
+        bias=bias,
+        placed_weights=both[:cut],
+        placement=both[cut:],
+        placed_bias=placed_bias,
+        threshold=0.5,
+    )
+
+
+def _line(
+    rows: Numbers, truth: Flags, weight: Numbers, *, lower: Numbers, upper: Numbers, shrink: Numbers
+) -> tuple[Numbers, float]:
+    """Weights and bias for rows as they are; ``shrink`` is per column and standard deviation."""
+    share = weight / weight.sum()
+    mean = share @ rows
+    scale = np.sqrt(share @ (rows - mean) ** 2)
+    factor = np.where(scale > _RARE, 1.0 / np.maximum(scale, _RARE), 0.0) / np.sqrt(shrink)
     weights, bias = logistic(
-        (rows.signs - mean) * inverse,
+        (rows - mean) * factor,
         truth,
         share=share,
-        offset=none,
-        shrink=shrink,
+        shrink=1.0,
         lower=lower,
         upper=upper,
     )
-    weights = weights * inverse
-    bias -= float(mean @ weights)
-    residual, residual_bias = np.zeros(rows.placed.shape[1]), 0.0
-    if residual.size and rows.readable.any():
-        placed = rows.placed[rows.readable]
-        part = share[rows.readable]
-        centre = part @ placed / part.sum()
-        free = np.full(residual.size, np.inf)
-        residual, residual_bias = logistic(
-            placed - centre,
-            truth[rows.readable],
-            share=part / part.sum(),
-            offset=(rows.signs @ weights + bias)[rows.readable],
-            shrink=_SHRINK_RESIDUAL,
-            lower=-free,
-            upper=free,
-        )
-        residual_bias -= float(centre @ residual)
-    return _Line(weights=weights, bias=bias, residual=residual, residual_bias=residual_bias)
+    weights = weights * factor
+    return weights, bias - float(mean @ weights)
 
 
-def _held_out(learned: Examples, beside: Examples) -> tuple[Numbers, Numbers]:
-    """Both probabilities of every message from models that have not seen its on-call, averaged."""
+def _alone(head: Head, rows: Examples) -> Numbers:
+    return sigmoid(rows.signs @ head.weights + head.bias)
+
+
+def _scores(head: Head, rows: Examples) -> Numbers:
+    if not head.placement.size:
+        return _alone(head, rows)
+    logit = rows.signs @ head.placed_weights + rows.placed @ head.placement + head.placed_bias
+    return np.where(rows.readable, sigmoid(logit), _alone(head, rows))
+
+
+def _held_out(learned: Examples, beside: Examples) -> tuple[Numbers, Numbers, Numbers]:
+    """Of every message, from models that have not seen its on-call, averaged: the probabilities of
+    ``within``, of ``out``, and of ``within`` by signs alone."""
     groups = np.unique(learned.oncall)
     folds = min(_FOLDS, len(groups))
-    within, out = np.zeros(len(learned.within)), np.zeros(len(learned.within))
+    found = np.zeros((3, len(learned.within)))
     for repeat in range(_REPEATS):
         order = np.random.default_rng(repeat).permutation(groups)
         for fold in range(folds):
             held = np.isin(learned.oncall, order[fold::folds])
             first, second = _heads(_together(learned.take(~held), beside))
-            within[held] += first.score(learned.take(held)) / _REPEATS
-            out[held] += second.score(learned.take(held)) / _REPEATS
-    return within, out
+            rows = learned.take(held)
+            found[:, held] += [_scores(first, rows), _scores(second, rows), _alone(first, rows)]
+    found /= _REPEATS
+    return found[0], found[1], found[2]
 
 
-def _best_threshold(scores: Numbers, truth: Flags) -> float:
-    """The lowest threshold whose weighted F1 is about the best, averaged over its neighbours.
+def _level_thresholds(scores: Numbers, truth: Flags) -> Numbers:
+    """The thresholds whose weighted F1, averaged over its neighbours, is about the best; ascending.
 
-    One message decides nothing, and where F1 is level a run too many costs less than a question missed.
+    One message decides nothing.
     """
     grid = np.arange(0.20, 0.801, 0.01)
     f1 = np.asarray([_weighted_f1(truth.astype(int), (scores >= t).astype(int)) for t in grid])
-    level = _smooth(f1, 5)
-    return float(grid[int(np.argmax(level >= level.max() - _LEVEL))])
+    level = _smooth(f1, _REACH)
+    return np.asarray(grid[level >= level.max() - _LEVEL])
+
+
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
 
 
 def _best_out(within: Flags, scores: Numbers, learned: Examples) -> float:
