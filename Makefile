@@ -68,7 +68,7 @@ load: install ## 10,000 messages over 1,000 on-calls with a slow model: order, m
 	@$(PY) -m tests.chaos.load
 
 fuzz: install ## the long attacks: 100,000 texts, 100 tenants, every injected order; minutes
-	@$(PY) -m pytest tests/security -m "fuzz or not fuzz" -n auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest tests/security tests/unit/engines/test_model_faults.py -m "fuzz or not fuzz" -n auto --maxprocesses 4 --dist worksteal
 
 bench: install ## measure everything and write BENCHMARKS.md's tables; VIGILBOT_DATA=folder for judgement
 	@$(VENV)/bin/vigilbot bench --write BENCHMARKS.md

@@ -27,6 +27,7 @@ from vigilbot.learning.lessons import Lessons
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import moment, stamp, to_question
+from vigilbot.logs import cause
 from vigilbot.oncalls import INACTIVITY, OnCalls
 from vigilbot.pipeline import Pipeline, Place, Trace
 from vigilbot.ports import Clock, Directory, Row, Statement
@@ -50,6 +51,7 @@ class BotRules:
     latency: timedelta = timedelta(0)
     accept: str = "analyst_and_asker"  # who may: or ``analyst``
     calls_per_run: int = 0  # of language models, for one run or lesson; 0: no limit
+    at_once: int = AT_ONCE  # runs of different on-calls side by side
 
 
 class Bot:
@@ -97,7 +99,7 @@ class Bot:
         self._rules = rules
         self._spaces_of = spaces_of
         self._sending: set[str] = set()  # keys of cards on their way
-        self._turns = Turns(ledger=ledger, clock=clock, calls=rules.calls_per_run)
+        self._turns = Turns(ledger=ledger, clock=clock, calls=rules.calls_per_run, at_once=rules.at_once)
         self._changing = asyncio.Lock()  # an on-call, from reading its row to writing it
         self._intake = Intake(
             ledger=ledger,
@@ -141,7 +143,7 @@ class Bot:
 
     async def work(self) -> int:
         """One pass over everything due now, in the order of the flow; returns how much was done."""
-        return await self._turns.each("run", self._answered, at_once=AT_ONCE) + await self.rest()
+        return await self._turns.each("run", self._answered) + await self.rest()
 
     async def begin_runs(self, *, ended: Callable[[], None]) -> int:
         """Begins runs that are due and waits for none; with ``rest`` beside it, all that ``work`` does."""
@@ -281,8 +283,8 @@ class Bot:
         except LedgerError:
             raise
         except Exception as error:  # once more in a minute, then it waits for the next lesson
-            expected = isinstance(error, EngineError)
-            log.warning("standing question %s failed: %s", question["id"], error, exc_info=not expected)
+            known = isinstance(error, EngineError)
+            log.warning("standing question %s failed: %s", question["id"], cause(error), exc_info=not known)
             again = None if question["last_error"] else stamp(now + timedelta(minutes=1))
             failed = Runs.change_question(
                 question["id"], standing_at=again, last_error=str(error)[:500] if again else ""

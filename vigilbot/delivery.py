@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vigilbot.domain import Decision, DeliveryState, OnCallState, Outcome, QuestionState
-from vigilbot.errors import PlatformError, PlatformRefused
-from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, PlatformUnsure
+from vigilbot.ledger import Chats, DeadLetters, Ledger, Letter, Runs
 from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import blob_vector, moment, pack, stamp, to_question, unpack_citations
+from vigilbot.logs import WORK, cause
 from vigilbot.pipeline import helpers_since
 from vigilbot.pipeline.recheck import Recheck
 from vigilbot.ports import Clock, Embedder, Platform, Row, Statement
 from vigilbot.record import purpose_of, silence
 from vigilbot.showing import Showing, digest
 
-log = logging.getLogger("vigilbot")
+log, work = logging.getLogger("vigilbot"), logging.getLogger(WORK)
 
 SEND_TRIES = 10
 """Their waits double; cards.stale usually ends it before. A platform may ask for a minute of patience."""
@@ -86,6 +87,12 @@ class Delivery:
                 await self._ledger.write(Runs.change_delivery(delivery["key"], due_at=stamp(due)))
                 return
         card = await self.showing.card(delivery, answer, oncall)
+        everybody = delivery["audience"] == Decision.EVERYONE
+        if (
+            everybody
+            and not (await self._ledger.write(Runs.on_its_way(delivery["key"], shown=digest(card))))[0]
+        ):
+            return  # its question was withdrawn in this moment
         try:
             ts = await self._platform.post(
                 tenant=oncall["tenant"],
@@ -100,21 +107,23 @@ class Delivery:
             await self.failed(delivery, error)
             return
         answered = []
-        if delivery["audience"] == Decision.EVERYONE:  # after a draft for analysts the asker still waits
+        if everybody:  # after a draft for analysts the asker still waits
             answered.append(Runs.answered(answer["question"]))
+        before = delivery["shown"] not in ("", digest(card))  # an earlier try had another card, and may stand
         await self._ledger.write(
             Runs.change_delivery(
                 delivery["key"],
                 state=DeliveryState.SENT.value,
                 sent_at=stamp(self._clock.now()),
                 ts=ts,
-                shown="" if stands else digest(card),  # what stands there was drawn before the Accept
-                refresh_at=stamp(now) if stands else None,
+                shown="" if stands or before else digest(card),  # drawn before the Accept, or the edit
+                refresh_at=stamp(now) if stands or before else None,
                 readers=pack(list(readers)),
             ),
             *answered,
             Chats.learn_by(oncall["id"], now + self._review_quiet),
         )
+        work.info("card %s posted as %s", delivery["key"], ts, extra={"oncall": oncall["id"]})
 
     async def thread(self, answer: Row, oncall: Row) -> str:
         """Where the question was asked: in a channel's on-call each customer's is another place."""
@@ -164,7 +173,11 @@ class Delivery:
         now = self._clock.now()
         beaten = obstacle.outcome is Outcome.BEATEN
         state = DeliveryState.BEATEN_BY_HUMAN if beaten else DeliveryState.SKIPPED
-        ended = [Runs.end_delivery(delivery["key"], state, error=obstacle.why)]
+        failing = obstacle.outcome is Outcome.ENVIRONMENT and delivery["attempts"]  # until it was stale
+        why = f"{obstacle.why}: {delivery['last_error']}" if failing else obstacle.why
+        ended = [Runs.end_delivery(delivery["key"], state, error=why)]
+        if failing:
+            ended.append(DeadLetters.put(Letter.CARD, delivery["key"], at=now))
         if obstacle.outcome is not None:
             ended.append(Runs.set_outcome(delivery["answer"], obstacle.outcome, at=now))
         if beaten:
@@ -172,23 +185,26 @@ class Delivery:
         return ended
 
     async def failed(self, delivery: Row, error: Exception) -> None:
-        """Another try later; after the last the card is given up."""
+        """Another try later; after the last the card is given up. To wait as one is told is no try."""
         now = self._clock.now()
-        tries = delivery["attempts"] + 1
+        patience = error.retry_after if isinstance(error, PlatformError) else 0.0
+        tries = delivery["attempts"] + (not patience)
         log.warning("card %s was not sent (try %d): %s", delivery["key"], tries, error)
         if tries >= SEND_TRIES or isinstance(error, PlatformRefused):
             await self._ledger.write(
                 Runs.end_delivery(delivery["key"], DeliveryState.SKIPPED, error=str(error)),
                 Runs.set_outcome(delivery["answer"], Outcome.ENVIRONMENT, at=now),
+                DeadLetters.put(Letter.CARD, delivery["key"], at=now),
             )
             return
         await self._ledger.write(
             Runs.change_delivery(
                 delivery["key"],
                 attempts=tries,
-                due_at=stamp(now + timedelta(seconds=2**tries)),
+                due_at=stamp(now + timedelta(seconds=patience or 2**tries)),
                 last_error=str(error)[:500],
-            )
+            ),
+            *([] if isinstance(error, PlatformUnsure) else [Runs.change_delivery(delivery["key"], shown="")]),
         )
 
     async def refresh(self) -> int:
@@ -198,8 +214,16 @@ class Delivery:
             try:
                 shown = await self._redraw(row)
                 done = Runs.refreshed(row["key"], was=row["refresh_at"], shown=shown)
-            except PlatformError as error:
-                log.warning("the card %s could not be brought up to date: %s", row["key"], error)
+            except LedgerError:
+                raise
+            except Exception as error:  # one card that cannot be drawn must not stop all other work
+                defect = not isinstance(error, PlatformError)
+                log.warning(
+                    "the card %s could not be brought up to date: %s",
+                    row["key"],
+                    cause(error),
+                    exc_info=defect,
+                )
                 again = self._again(row, error)
                 done = Runs.refreshed(row["key"], was=row["refresh_at"], shown=row["shown"], again=again)
             await self._ledger.write(done)
@@ -220,7 +244,7 @@ class Delivery:
             await self._platform.update(**place, card=card)
         return digest(card)
 
-    def _again(self, delivery: Row, error: PlatformError) -> datetime | None:
+    def _again(self, delivery: Row, error: Exception) -> datetime | None:
         """When to try once more; None when no later try can help, or the card is history."""
         now = self._clock.now()
         sent = moment(delivery["sent_at"]) if delivery["sent_at"] else now

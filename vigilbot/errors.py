@@ -11,9 +11,11 @@ VigilBotError
 │   ├── ModelUnavailable   no language model gave a usable reply: down, refused, over budget
 │   └── ContextTooLong     the request is larger than the model reads
 ├── PlatformError       the chat platform refused or could not be reached
-│   └── PlatformRefused    and no later try can help: not a member, archived, deleted
+│   ├── PlatformRefused    and no later try can help: not a member, archived, deleted
+│   └── PlatformUnsure     and nobody knows whether it was done: it may stand there
 ├── DocumentError       a document could not be fetched or read this time
 │   ├── DocumentRefused    and it will stay so until it changes: private address, login, no text
+│   │   └── DocumentClosed     and somebody could share it with the bot
 │   └── DocumentGone       and it is not there any more
 └── IndexFailed         the vector index failed; exact search takes over
 """
@@ -87,12 +89,20 @@ class PlatformRefused(PlatformError):
     """The chat platform refused the request for good."""
 
 
+class PlatformUnsure(PlatformError):
+    """The chat platform may or may not have done what it was asked for."""
+
+
 class DocumentError(VigilBotError):
     """The document could not be read."""
 
 
 class DocumentRefused(DocumentError):
     """The document cannot be used."""
+
+
+class DocumentClosed(DocumentRefused):
+    """The document is not shared with the bot; whoever may share it can be asked."""
 
 
 class DocumentGone(DocumentError):

@@ -16,7 +16,7 @@ from vigilbot.domain import Event, EventKind, Outcome, QuestionState
 from vigilbot.errors import LedgerError, PlatformError
 from vigilbot.learning.documents import Documents
 from vigilbot.learning.lessons import Lessons
-from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.ledger import Chats, DeadLetters, Ledger, Letter, Runs
 from vigilbot.ledger.rows import to_message, unpack_event
 from vigilbot.oncalls import Ingested, OnCalls
 from vigilbot.ports import Clock, Directory, Row, Statement
@@ -72,7 +72,10 @@ class Intake:
             except Exception as error:  # one malformed event must not stop the intake of all others
                 log.exception("inbox row %s could not be ingested", row["id"])
                 dead = row["attempts"] + 1 >= INBOX_TRIES
-                await self._ledger.write(self._again(row, error=repr(error), dead=dead))
+                await self._ledger.write(
+                    self._again(row, error=repr(error), dead=dead),
+                    DeadLetters.put(Letter.EVENT, row["id"], at=self._clock.now()),
+                )
         return len(rows)
 
     async def forget(self) -> int:
@@ -85,7 +88,10 @@ class Intake:
         last = row["attempts"] + 1 >= INBOX_TRIES
         event = _direct(raw if raw.completed else await self._completed(raw, last=last))
         async with self._changing:
-            if event.is_self and event.kind is EventKind.DELETED:
+            if not event.channel:  # about a message that nobody can say anything of any more
+                await self._ledger.write(Chats.inbox_done(row["id"]))
+                return
+            if event.kind is EventKind.DELETED and (event.is_self or await self._is_card(event)):
                 await self._ledger.write(*await self._card_deleted(event), Chats.inbox_done(row["id"]))
                 return
             done = await self._oncalls.ingest(event, words=_words(event, raw) if event.addressed else "")
@@ -136,6 +142,10 @@ class Intake:
             channel_direct=bool(known["direct"]),
             channel_archived=bool(known["archived"]),
         )
+
+    async def _is_card(self, event: Event) -> bool:
+        """Where the platform does not say whose message it was that is gone."""
+        return await self._ledger.runs.card_at(event.tenant, event.channel, event.ts) is not None
 
     async def _card_deleted(self, event: Event) -> list[Statement]:
         """Somebody deleted a card that stood: as strong a "no" as there is. Its question is open again."""

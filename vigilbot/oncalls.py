@@ -15,6 +15,7 @@ from vigilbot.commands import SPOKEN, changed_by, closing, reopening, spoken_com
 from vigilbot.domain import Event, EventKind, Gate, Message, OnCallState, Role, Unit
 from vigilbot.holds import Holds, Waiting
 from vigilbot.ledger import Chats, Ledger, Requests, Runs
+from vigilbot.ledger.chats import DELETED
 from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import moment, optional_moment, stamp
 from vigilbot.ports import Row, Statement
@@ -309,19 +310,22 @@ class OnCalls:
         row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
         if row is None:
             return Ingested(early=True)
-        if row["deleted"] or row["text"] == event.text:
+        overtaken = (row["edited_at"] or "") > stamp(event.at)  # a later edit came first
+        if row["deleted"] or overtaken or row["text"] == event.text:
             return Ingested()
         oncall = await self._chats.oncall_row(row["oncall"])
         answered = await self._ledger.fetch(
             "SELECT 1 FROM questions q, json_each(q.message_ids) m WHERE q.oncall = :oncall "
-            "AND q.state IN ('answered', 'resolved') AND m.value = :message",
+            "AND (q.state IN ('answered', 'resolved') OR EXISTS (SELECT 1 FROM answers a JOIN deliveries d "
+            "ON d.answer = a.id WHERE a.question = q.id AND d.state = 'due' AND d.shown != '')) "
+            "AND m.value = :message",
             oncall=row["oncall"],
             message=row["id"],
         )
         closed = oncall is None or oncall["state"] == OnCallState.CLOSED
         rerun = row["role"] == Role.CUSTOMER and not answered and not closed
         statements = [
-            Chats.edit_message(row["id"], text=event.text),
+            Chats.edit_message(row["id"], text=event.text, at=event.at),
             Runs.outdate_asked(row["id"], oncall=row["oncall"], at=event.at),
         ]
         if rerun:
@@ -334,7 +338,7 @@ class OnCalls:
         row = await self._chats.message(message_id(event.tenant, event.channel, event.ts))
         if row is None:
             return Ingested(early=True)
-        if row["deleted"]:
+        if row["deleted"] == DELETED:
             return Ingested()
         statements = [
             Chats.delete_message(row["id"]),

@@ -28,6 +28,7 @@ from vigilbot.errors import PlatformError
 from vigilbot.knowledge.anonymous import NOT_SHOWN, unnamed
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger
+from vigilbot.ledger.chats import DELETED
 from vigilbot.ledger.rows import names, to_entry, unpack_citations
 from vigilbot.ports import Platform, Row
 from vigilbot.text import links
@@ -172,7 +173,7 @@ class Showing:
     async def _link(self, tenant: str, message: str) -> str:
         """A message's address on the platform; "" where it has none or cannot be asked for."""
         row = await self._ledger.chats.message(message)
-        if row is None or row["deleted"] or row["tenant"] != tenant:
+        if row is None or row["deleted"] == DELETED or row["tenant"] != tenant:
             return ""
         try:
             return await self._platform.link(tenant=tenant, channel=row["channel"], ts=row["ts"])
@@ -288,7 +289,7 @@ class Showing:
             "SELECT id, version, deleted FROM messages WHERE id IN (SELECT value FROM json_each(:ids))",
             ids=question["message_ids"],
         )
-        if rows and all(row["deleted"] for row in rows):
+        if rows and all(row["deleted"] == DELETED for row in rows):
             return "The question was deleted since."
         changed = any(row["version"] > read.get(row["id"], 1) for row in rows)
         return "The question was edited since." if changed else ""

@@ -8,37 +8,44 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from vigilbot.errors import EngineError, LedgerError
-from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ports import Clock, Row
+from vigilbot.ledger import Chats, DeadLetters, Ledger, Letter, Runs
+from vigilbot.logs import WORK, about, cause
+from vigilbot.ports import Clock, Row, Statement
 from vigilbot.usage import meter, metered
 
-log = logging.getLogger("vigilbot")
+log, work = logging.getLogger("vigilbot"), logging.getLogger(WORK)
 
 LEASE = timedelta(minutes=10)
 AT_ONCE = 8
-"""Runs of different on-calls side by side: with a language model they mostly wait."""
+"""Runs of different on-calls side by side, where they mostly compute."""
 RUN_TRIES = 3
 LEARN_TRIES = 12  # the waits double, to 5 hours: a lesson may wait for a model that is away for half a day
 """Attempts before a piece of work is given up and said so."""
+
+LETTERS = {"run": Letter.RUN, "learn": Letter.LESSON}
 
 Act = Callable[[Row], Awaitable[object]]
 
 
 class Turns:
-    """``calls`` is how often one piece of work may ask language models; 0: no limit."""
+    """``calls`` is how often one piece of work may ask language models; 0: no limit.
 
-    def __init__(self, *, ledger: Ledger, clock: Clock, calls: int) -> None:
+    ``at_once``: runs of different on-calls side by side.
+    """
+
+    def __init__(self, *, ledger: Ledger, clock: Clock, calls: int, at_once: int = AT_ONCE) -> None:
         self._ledger = ledger
         self._clock = clock
         self._calls = calls
+        self._at_once = at_once
         self._begun: set[str] = set()  # on-calls
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
-    async def each(self, kind: str, act: Act, *, at_once: int = 1) -> int:
-        """One pass over what is due of one kind; returns how much."""
+    async def each(self, kind: str, act: Act) -> int:
+        """One pass over what is due of one kind, runs side by side; returns how much."""
         rows = await self._ledger.chats.due_oncalls(kind, now=self._clock.now())
-        room = asyncio.Semaphore(at_once)
+        room = asyncio.Semaphore(self._at_once if kind == "run" else 1)
 
         async def one(row: Row) -> None:
             async with room:
@@ -59,10 +66,10 @@ class Turns:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        room = AT_ONCE - len(self._begun)
+        room = self._at_once - len(self._begun)
         if not room:
             return 0
-        rows = await self._ledger.chats.runs_in_turn(now=self._clock.now(), limit=AT_ONCE)
+        rows = await self._ledger.chats.runs_in_turn(now=self._clock.now(), limit=self._at_once)
         begun = [row for row in rows if row["id"] not in self._begun][:room]
         for row in begun:
             self._begun.add(row["id"])
@@ -107,21 +114,24 @@ class Turns:
         if not await self.claimed(row["id"]):
             return
         fresh = await self._ledger.chats.oncall_row(row["id"]) or row
-        with metered(self._calls):
+        settled: list[Statement] = []
+        with metered(self._calls), about(row["id"]):
             try:
                 await act(fresh)
+                work.info("%s done", kind)
+                settled = [DeadLetters.settled(LETTERS[kind], row["id"])]
             except LedgerError:
                 raise
             except Exception as error:  # one on-call that cannot be worked on must not stop all others
                 await self._failed(kind, fresh, error)
             finally:
                 released = Chats.change_oncall(row["id"], lease_until=None)
-                await self._ledger.write(released, *Runs.put_calls(meter().fresh(), oncall=fresh))
+                await self._ledger.write(released, *settled, *Runs.put_calls(meter().fresh(), oncall=fresh))
 
     async def _failed(self, kind: str, oncall: Row, error: Exception) -> None:
         """It could not be judged: try again later, a few times, then leave it to the humans."""
         expected = isinstance(error, EngineError)
-        log.warning("%s of %s failed: %s", kind, oncall["id"], error, exc_info=not expected)
+        log.warning("%s of %s failed: %s", kind, oncall["id"], cause(error), exc_info=not expected)
         column, most = ("learn_attempts", LEARN_TRIES) if kind == "learn" else ("run_attempts", RUN_TRIES)
         tries = oncall[column] + 1
         due = None if tries >= most else self._clock.now() + timedelta(seconds=10 * 2**tries)
@@ -129,4 +139,5 @@ class Turns:
         await self._ledger.write(
             Chats.timer_done(oncall["id"], kind, was=oncall[f"{kind}_at"], then=due),
             Chats.change_oncall(oncall["id"], **changes),
+            *([] if due else [DeadLetters.put(LETTERS[kind], oncall["id"], at=self._clock.now())]),
         )

@@ -269,6 +269,6 @@ async def test_the_same_click_is_one_row(ledger: Ledger) -> None:
     [[first], second] = await ledger.write(click, click)
     assert first["id"]
     assert second == []
-    assert len(await ledger.runs.owed_feedback()) == 1
+    assert len(await ledger.runs.owed_feedback(now=BEGIN)) == 1
     await ledger.write(Runs.feedback_applied(first["id"], at=BEGIN))
-    assert await ledger.runs.owed_feedback() == []
+    assert await ledger.runs.owed_feedback(now=BEGIN) == []

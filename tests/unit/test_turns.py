@@ -83,8 +83,9 @@ async def due(ledger: Ledger, channel: str, count: int, *, after: int = 0) -> No
         )
 
 
-def turns_of(ledger: Ledger) -> Turns:
-    return Turns(ledger=ledger, clock=SimulatedClock(BEGIN + timedelta(hours=1)), calls=0)
+def turns_of(ledger: Ledger, *, at_once: int = AT_ONCE) -> Turns:
+    clock = SimulatedClock(BEGIN + timedelta(hours=1))
+    return Turns(ledger=ledger, clock=clock, calls=0, at_once=at_once)
 
 
 async def filled(turns: Turns, runs: Runs) -> None:
@@ -109,6 +110,15 @@ async def test_a_flood_in_one_channel_does_not_hold_up_another(ledger: Ledger) -
     assert "idle 0" in runs.begun[AT_ONCE : AT_ONCE + 2]
     await turns.finish(wait=True)
     assert runs.ended == len(runs.begun)
+
+
+async def test_as_many_runs_as_configured_go_on_side_by_side(ledger: Ledger) -> None:
+    await due(ledger, "busy", 4 * AT_ONCE)
+    turns, runs = turns_of(ledger, at_once=2 * AT_ONCE), Runs(ledger)
+    await filled(turns, runs)
+    assert len(runs.begun) == 2 * AT_ONCE
+    runs.go_on.set()
+    await turns.finish(wait=True)
 
 
 async def test_cards_that_wait_for_the_platform_take_no_room(ledger: Ledger) -> None:
