@@ -18,7 +18,7 @@ from vigilbot.settings.documents import with_table, yaml_file
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
-EXPECTED = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md")
+EXPECTED = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md")
 
 # Places that exist on one machine only, and the hosts and options of package registries.
 PRIVATE = re.compile(
@@ -123,6 +123,38 @@ def test_links_lead_somewhere(path: Path) -> None:
         if not there.exists() or (anchor and anchor not in anchors(there)):
             broken.append(target)
     assert broken == []
+
+
+def rows_of(path: Path, heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its head."""
+    part = re.split(r"^## ", text_of(path), flags=re.MULTILINE)
+    [found] = [each for each in part if each.startswith(f"{heading}\n")]
+    lines = re.findall(r"^\|(.+)\|$", found, re.MULTILINE)
+    return [[cell.strip() for cell in line.split(" | ")] for line in lines[2:]]
+
+
+def proofs(cell: str) -> list[Path]:
+    return [ROOT / target for target in LINK.findall(cell) if target.startswith("tests/")]
+
+
+def test_every_promise_has_its_limit_and_its_tests() -> None:
+    rows = rows_of(ROOT / "README.md", "What it promises")
+    assert [row[0] for row in rows] == [f"P{n}" for n in range(1, 8)]
+    for _, promise, limit, kept in rows:
+        assert promise
+        assert limit
+        assert proofs(kept), promise
+        assert all(path.is_file() for path in proofs(kept)), promise
+
+
+def test_every_threat_has_a_control_and_a_test() -> None:
+    rows = rows_of(ROOT / "SECURITY.md", "Who could want what")
+    assert len(rows) >= 12
+    for asset, attacker, control, test in rows:
+        assert attacker, asset
+        assert control, asset
+        assert proofs(test), asset
+        assert all(path.is_file() for path in proofs(test)), asset
 
 
 def tracked() -> list[Path]:

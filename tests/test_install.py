@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
+
+from vigilbot.providers.packages import known_bad
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)")
@@ -56,6 +59,26 @@ def test_the_lock_file_and_the_project_agree() -> None:
     others = {name: version for name, version in pinned().items() if name != "torch"}
     assert {name: packages[name][0] for name in others} == others
     assert f"TORCH := torch=={torch}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    installed = {canonical(each.name): each.version for each in distributions()}
+    wanted = {name: version for name, (version, _) in locked().items()}
+    assert {name: installed.get(name) for name in wanted} == wanted
+    beside = {"vigilbot", "torch", "pip"}  # torch by version alone, and on some machines parts of it
+    unknown = {
+        name
+        for name in installed.keys() - wanted.keys() - beside
+        if not name.startswith(("nvidia-", "cuda-", "triton"))
+    }
+    assert unknown == set(), "make lock, or take it out of the environment"
+    assert installed["torch"].partition("+")[0] == pinned()["torch"]
+
+
+def test_no_release_that_is_known_to_be_malicious_is_locked() -> None:
+    versions = {name: version for name, (version, _) in locked().items()}
+    assert known_bad(versions.get) == ()
+    assert known_bad({"litellm": "1.82.8"}.get) == ("litellm 1.82.8",)
 
 
 def test_every_folder_of_modules_is_a_package() -> None:

@@ -54,15 +54,15 @@ class Database(Protocol):
 
     ``fetch`` reads committed rows. ``write`` runs its statements as one atomic batch behind one
     lock: all or none; it returns the rows of every statement, in order (empty without RETURNING).
-    Nothing is held open across calls. ``scrub`` leaves no byte of what was deleted or overwritten in
-    the store's files; it may take as long as copying them. All raise LedgerError.
+    Nothing is held open across calls. ``scrub`` leaves no byte of what was deleted or overwritten in the
+    store's files; ``anew`` takes as long as copying them and reaches older copies. All raise LedgerError.
     """
 
     async def fetch(self, sql: str, **args: Any) -> list[Row]: ...
 
     async def write(self, *statements: Statement) -> list[list[Row]]: ...
 
-    async def scrub(self) -> None: ...
+    async def scrub(self, *, anew: bool = True) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -40,8 +40,8 @@ class Listening:
         self.asked |= {s.sql: dict(s.args) for s in statements if not s.sql.startswith("INSERT")}
         return await self.database.write(*statements)
 
-    async def scrub(self) -> None:
-        await self.database.scrub()
+    async def scrub(self, *, anew: bool = True) -> None:
+        await self.database.scrub(anew=anew)
 
     async def close(self) -> None:
         await self.database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -192,6 +193,69 @@ async def test_against_is_no_support_and_teaches_no_phrasing(base: Base) -> None
     await base.knowledge.support(entry, origin=THERE, kind=SupportKind.CONTRADICTED, question="zzz yyy xxx")
     assert await base.current() == [("Run gatectl rotate", 1)]
     assert await base.ledger.entries.embedding_keys("K1") == ["K1"]
+
+
+async def test_what_is_usual_in_a_channel_is_what_its_newest_on_calls_needed(base: Base) -> None:
+    pages = ("https://d.example/old", "https://d.example/new", "https://d.example/new")
+    for n, page in enumerate(pages):
+        base.later()
+        origin = replace(HERE, oncall=f"O{n}", customer=f"U{n}")
+        await base.knowledge.learn(fact(f"See {page}", "How?", page), origin=origin, entry_id=f"K{n}")
+    await base.knowledge.learn(fact("Elsewhere"), origin=THERE, entry_id="K9")
+
+    async def usual(newest: int) -> list[tuple[str, int]]:
+        rows = await base.ledger.entries.resolutions(
+            tenant="T1", channel="C1", spaces=["public"], newest=newest
+        )
+        return [(row["entry"], row["times"]) for row in rows]
+
+    assert await usual(newest=3) == [("K1", 2), ("K0", 1)]
+    assert await usual(newest=2) == [("K1", 2)]
+
+
+async def test_a_candidate_says_how_many_on_calls_speak_for_and_against_it(base: Base) -> None:
+    await base.knowledge.learn(fact(), origin=HERE, entry_id="K1")
+    entry = await base.knowledge.get("K1")
+    assert entry is not None
+    for oncall, kind in (
+        ("O2", SupportKind.AGREED),
+        ("O2", SupportKind.VERIFIED),  # the same on-call once more
+        ("O3", SupportKind.CONTRADICTED),
+    ):
+        await base.knowledge.support(
+            entry, origin=replace(THERE, oncall=oncall), kind=kind, question="How do I rotate keys?"
+        )
+    [vector] = await base.embedder.embed([entry.question])
+    asked = Question(text=entry.question, message_ids=())
+    [passage], _ = await base.knowledge.search(
+        asked, vector, tenant="T1", spaces=("public",), channel="C1", limit=10
+    )
+    assert (passage.support, passage.against, passage.resolutions) == (2, 1, 1)
+
+
+async def test_an_entry_with_many_wordings_leaves_room_for_others(base: Base) -> None:
+    """Sixty on-calls put the question of one entry alike; the others' come behind all of theirs."""
+    await base.knowledge.learn(fact("Call", "How do I rotate the gateway key?"), origin=HERE, entry_id="K0")
+    entry = await base.knowledge.get("K0")
+    assert entry is not None
+    for n in range(60):
+        await base.knowledge.support(
+            entry,
+            origin=replace(THERE, oncall=f"S{n}", customer=f"S{n}"),
+            kind=SupportKind.AGREED,
+            question=f"How do I rotate the gateway key? {n}",
+        )
+    others = {f"Desk {n}" for n in range(8)}
+    for n, answer in enumerate(sorted(others)):
+        origin = replace(HERE, oncall=f"O{n}", customer=f"U{n}")
+        await base.knowledge.learn(
+            fact(answer, f"key desk {n}"), origin=replace(origin, channel="C9"), entry_id=f"K{n + 1}"
+        )
+    [vector] = await base.embedder.embed(["How do I rotate the gateway key?"])
+    found, _ = await base.knowledge.search(
+        Question(text="zzz", message_ids=()), vector, tenant="T1", spaces=("public",), channel="C1", limit=10
+    )
+    assert {p.entry.answer for p in found} == {"Call", *others}
 
 
 async def test_identifiers_are_found_by_the_lexical_path(base: Base) -> None:

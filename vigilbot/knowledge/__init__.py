@@ -6,6 +6,7 @@ changes (``also``); the vector index follows and can be thrown away at any momen
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,12 +33,14 @@ from vigilbot.knowledge.trust import Trusting, TrustRules, verified
 from vigilbot.knowledge.writing import Writing, alone
 from vigilbot.ledger import Entries, Ledger
 from vigilbot.ledger.entries import Revision
-from vigilbot.ledger.rows import blob_vector, to_entry
+from vigilbot.ledger.rows import blob_matrix, to_entry
 from vigilbot.ports import Clock, Embedder, Statement, Vector, VectorIndex
 from vigilbot.redact import redact_secrets
 from vigilbot.text.sameness import says_same
 
 __all__ = ["Chunks", "Knowledge", "Learned", "Origin", "lexemes_of", "new_entry_id", "searchable_text"]
+
+_PAGE = 1024  # vectors read and indexed at a time: some 5 ms of the event loop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,15 +112,16 @@ class Knowledge:
                     for row, vector in zip(batch, vectors, strict=True)
                 )
             )
-        rows = await self._entries.embeddings(self._embedder.model)
-        for start in range(0, len(rows), 4096):
-            part = rows[start : start + 4096]
+        count, after = 0, ""
+        while rows := await self._entries.embeddings(self._embedder.model, after=after, limit=_PAGE):
             await self._index.put(
-                [row["key"] for row in part],
-                [index_space(row["tenant"], row["space"]) for row in part],
-                np.stack([blob_vector(row["vector"]) for row in part]),
+                [row["key"] for row in rows],
+                [index_space(row["tenant"], row["space"]) for row in rows],
+                blob_matrix(row["vector"] for row in rows),
             )
-        return len(rows)
+            count, after = count + len(rows), rows[-1]["key"]
+            await asyncio.sleep(0)  # events are taken in meanwhile
+        return count
 
     async def follow(self, *, dropped: Sequence[str]) -> None:
         """After the ledger was written past the index: these keys leave it, what lacks a vector gets one."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 
-from vigilbot.domain import ChannelHistory, KnowledgeEntry, Passage, Question, SupportKind
+from vigilbot.domain import ChannelHistory, KnowledgeEntry, Passage, Question
 from vigilbot.ledger import Entries
 from vigilbot.ledger.entries import lexeme
 from vigilbot.ledger.rows import blob_vector, unpack_citations
@@ -13,8 +15,11 @@ from vigilbot.ports import Clock, Embedder, Row, Vector, VectorIndex
 from vigilbot.text import canonical_url, tokens
 
 RAREST_TERMS = 8  # an OR over every term costs 50 times as much at 270,000 rows and finds no more
+MOST_ROWS = 20_000  # that a query looks at, beyond those of its rarest term; each costs some 3 us
 LEXEMES = 2000  # of one text
+WIDER = (4, 16)  # times the usual number of hits, where many lead to the same few entries
 USUAL = 12  # a channel's most frequent resolutions join the candidates
+NEWEST = 1000  # rows of support that say what is usual in a channel: all would cost 0.3 s at 10,000
 
 
 class Search:
@@ -52,13 +57,13 @@ class Search:
         """
         dense = await self._dense(vector, tenant=tenant, spaces=spaces, limit=limit)
         lexical = await self._lexical(question, tenant=tenant, spaces=spaces, limit=limit)
-        usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces)
+        usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces, newest=NEWEST)
         times = {row["entry"]: row["times"] for row in usual}
         history = _history(usual)
         ids = list(dict.fromkeys([*dense, *lexical, *_latest(usual, history)]))
         if not ids:
             return (), ChannelHistory()
-        found = await self._entries.current(ids)
+        found = await self._entries.current(ids, tenant=tenant)
         now = self._clock.now()
         visible = set(spaces)
         kept = [
@@ -67,7 +72,7 @@ class Search:
             if e.space in visible and (e.expires_at is None or e.expires_at > now)
         ]
         cosines = await self._cosines(vector, [e.id for e in kept if e.id not in dense])
-        supports = self._supports(await self._entries.supports([e.id for e in kept]))
+        supports = await self._entries.support_counts([e.id for e in kept])
         ranks: dict[str, float] = defaultdict(float)
         for path in (list(dense), list(lexical)):
             for place, entry_id in enumerate(path, start=1):
@@ -78,8 +83,8 @@ class Search:
                 dense=dense.get(entry.id, cosines.get(entry.id, 0.0)),
                 lexical=lexical.get(entry.id, 0.0),
                 score=ranks[entry.id],
-                support=len(supports[entry.id][0]),
-                against=len(supports[entry.id][1]),
+                support=supports.get(entry.id, (0, 0))[0],
+                against=supports.get(entry.id, (0, 0))[1],
                 resolutions=times.get(entry.id, 0),
                 fresh=self._is_fresh(entry),
             )
@@ -91,14 +96,20 @@ class Search:
     async def _dense(
         self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int
     ) -> dict[str, float]:
-        hits = await self._index.search(
-            vector, spaces=[index_space(tenant, space) for space in spaces], limit=limit
-        )
+        """At most ``limit`` entries by their nearest wording: entry to cosine, best first.
+
+        An entry that resolved hundreds of on-calls has as many wordings; where such ones fill more than
+        half of the hits, more are asked for, so that they do not keep everything else out.
+        """
+        names = [index_space(tenant, space) for space in spaces]
         best: dict[str, float] = {}
-        for hit in hits:
-            entry = hit.key.split("#", 1)[0]
-            best[entry] = max(best.get(entry, -1.0), hit.score)
-        return best
+        for wanted in (limit, *(limit * wider for wider in WIDER)):
+            hits = await self._index.search(vector, spaces=names, limit=wanted)
+            for hit in hits:
+                best.setdefault(hit.key.split("#", 1)[0], hit.score)
+            if len(hits) < wanted or 2 * len(best) >= limit:
+                break
+        return dict(islice(best.items(), limit))
 
     async def _lexical(
         self, question: Question, *, tenant: str, spaces: Sequence[str], limit: int
@@ -106,8 +117,7 @@ class Search:
         words = question.terms or tuple(tokens(question.text))
         lexemes = list(dict.fromkeys(lexeme(token) for token in words))[:LEXEMES]
         frequency = await self._entries.document_frequencies(lexemes)
-        rarest = sorted((t for t in lexemes if t in frequency), key=lambda t: (frequency[t], t))
-        rows = await self._entries.match(rarest[:RAREST_TERMS], tenant=tenant, spaces=spaces, limit=limit)
+        rows = await self._entries.match(rarest(frequency), tenant=tenant, spaces=spaces, limit=limit)
         return {row["entry"]: float(row["score"]) for row in rows}
 
     async def _cosines(self, vector: Vector, entry_ids: Sequence[str]) -> dict[str, float]:
@@ -121,20 +131,28 @@ class Search:
             best[row["entry"]] = max(best.get(row["entry"], -1.0), cosine)
         return best
 
-    @staticmethod
-    def _supports(rows: Sequence[Row]) -> Mapping[str, tuple[set[str], set[str]]]:
-        """Entry to (on-calls that speak for it, on-calls that speak against it)."""
-        found: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
-        for row in rows:
-            against = row["kind"] == SupportKind.CONTRADICTED
-            found[row["entry"]][1 if against else 0].add(row["oncall"])
-        return found
+
+def rarest(frequency: Mapping[str, int]) -> list[str]:
+    """The terms that tell most, from how many entries have each."""
+    chosen: list[str] = []
+    rows = 0
+    for term in sorted(frequency, key=lambda term: (frequency[term], term))[:RAREST_TERMS]:
+        rows += frequency[term]
+        if chosen and rows > MOST_ROWS:
+            break
+        chosen.append(term)
+    return chosen
 
 
 def _resolutions(row: Row) -> tuple[str, ...]:
     """What an entry leads to: its cited documents, else itself."""
-    links = [canonical_url(c.url) for c in unpack_citations(row["citations"]) if c.url]
-    return tuple(dict.fromkeys(links or [row["entry"]]))
+    return _documents(row["citations"]) or (row["entry"],)
+
+
+@lru_cache(maxsize=4096)
+def _documents(citations: str) -> tuple[str, ...]:
+    """Canonical addresses of citations as they are stored: read for every question, changed hardly ever."""
+    return tuple(dict.fromkeys(canonical_url(c.url) for c in unpack_citations(citations) if c.url))
 
 
 def _history(rows: Sequence[Row]) -> ChannelHistory:

@@ -18,19 +18,17 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
-from urllib.parse import urldefrag
 
 from vigilbot.domain import Message, Role, Trust
-from vigilbot.errors import DocumentError, DocumentGone, DocumentRefused, LedgerError
+from vigilbot.errors import DocumentClosed, DocumentError, DocumentGone, DocumentRefused, LedgerError
 from vigilbot.knowledge import Knowledge
-from vigilbot.knowledge.chunks import Chunk
-from vigilbot.learning.chunking import chunks_of
 from vigilbot.learning.links import Rule, host_of, links_of
+from vigilbot.learning.pages import OwnFetcher, page_of, parts_of
 from vigilbot.learning.standing import Standing
-from vigilbot.ledger import Ledger
+from vigilbot.ledger import DeadLetters, Ledger, Letter
 from vigilbot.ledger.documents import document_id
 from vigilbot.ledger.rows import pack, stamp
-from vigilbot.ports import Clock, Fetched, Fetcher, Page, Reader, Row, Section, Statement
+from vigilbot.ports import Clock, Fetched, Fetcher, Reader, Row, Statement
 from vigilbot.text import canonical_url, clean, shorten
 
 log = logging.getLogger("vigilbot")
@@ -56,7 +54,8 @@ class DocumentState(StrEnum):
 class Documents:
     """``rules`` are the operator's, by host; ``refresh`` is how often an indexed page is looked at again.
 
-    Without ``standing`` what a page teaches wakes nobody yet: a bot that starts later does.
+    Without ``standing`` what a page teaches wakes nobody yet: a bot that starts later does. ``own`` reads
+    documents of the chat platform itself (address, tenant); all others come over ``fetcher``.
     """
 
     def __init__(
@@ -70,8 +69,10 @@ class Documents:
         rules: Mapping[str, Rule],
         refresh: timedelta,
         standing: Standing | None = None,
+        own: OwnFetcher = lambda url, tenant: None,
     ) -> None:
         self._standing = standing
+        self._own = own
         self._ledger = ledger
         self._rows = ledger.documents
         self._knowledge = knowledge
@@ -91,7 +92,13 @@ class Documents:
         known = {host: Rule(rule) for host, rule in (await self._rows.hosts(tenant)).items()}
         now = self._clock.now()
         statements = [self._rows.ask_now(oncall, at=now)] if message.role is Role.ANALYST else []
-        for link in links_of(message, message.role, {**known, **self._rules}):
+        found = links_of(
+            message,
+            message.role,
+            {**known, **self._rules},
+            own=lambda url: self._own(url, tenant) is not None,
+        )
+        for link in found:
             learn = link.rule is Rule.LEARN
             statements.append(
                 self._rows.share(
@@ -261,18 +268,20 @@ class Documents:
         except DocumentGone as error:
             await self._missing(row, str(error), DocumentState.GONE)
         except DocumentRefused as error:
-            await self._missing(row, str(error), DocumentState.REFUSED)
+            closed = isinstance(error, DocumentClosed)
+            await self._missing(row, str(error), DocumentState.REFUSED, closed=closed)
         except DocumentError as error:
             await self._again(row, str(error))
         except (
             Exception
         ) as error:  # a defect that one document shows must not keep all others from being read
-            log.exception("document %s of %s failed", row["id"], shorten(row["key"], 200))
+            log.exception("document %s failed", row["id"])
             await self._again(row, f"it failed inside: {type(error).__name__}")
 
     async def _fetch(self, row: Row) -> None:
         known = row["state"] == DocumentState.INDEXED
-        fetched = await self._fetcher.fetch(
+        fetcher = self._own(row["url"], row["tenant"]) or self._fetcher
+        fetched = await fetcher.fetch(
             row["url"],
             etag=row["etag"] if known else "",
             last_modified=row["last_modified"] if known else "",
@@ -295,7 +304,7 @@ class Documents:
         if row["state"] == DocumentState.INDEXED and row["hash"] == digest:
             await self._ledger.write(self._well(row, **marks))
             return
-        chunks, _, _ = _parts(row, page)
+        chunks, _, _ = parts_of(row, page)
         await self._knowledge.chunks.prepare(row, chunks)
         now = stamp(self._clock.now())
         await self._ledger.write(
@@ -316,7 +325,7 @@ class Documents:
             )
             await self._knowledge.chunks.retract(row, actor="documents", reason=body["reason"], also=[end])
             return
-        chunks, cut, title = _parts(row, _page(body))
+        chunks, cut, title = parts_of(row, page_of(body))
         if not chunks:
             raise DocumentRefused("it has no text")
         now = stamp(self._clock.now())
@@ -346,13 +355,17 @@ class Documents:
             row["id"], due_at=due, attempts=0, missing=0, last_error="", fetched_at=stamp(now), **values
         )
 
-    async def _missing(self, row: Row, reason: str, state: DocumentState) -> None:
-        """Not to be had: at once the end of what was never known, of what is known only the second time."""
+    async def _missing(self, row: Row, reason: str, state: DocumentState, *, closed: bool = False) -> None:
+        """Not to be had: at once the end of what was never known, of what is known only the second time.
+
+        ``closed``: whoever shared it could open it to the bot, and is asked to.
+        """
         now = self._clock.now()
         reason = shorten(clean(reason), 300)
         values: dict[str, Any] = {"attempts": 0, "last_error": reason, "fetched_at": stamp(now), "body": None}
         if row["state"] != DocumentState.INDEXED:
-            statement = self._rows.change(row["id"], state=state.value, due_at=None, **values)
+            ask = stamp(now) if closed and row["message"] else None
+            statement = self._rows.change(row["id"], state=state.value, due_at=None, ask_at=ask, **values)
         elif row["missing"] + 1 < TIMES:
             due = stamp(now + AGAIN) if row["url"] else None
             statement = self._rows.change(row["id"], missing=row["missing"] + 1, due_at=due, **values)
@@ -373,28 +386,13 @@ class Documents:
         known = row["state"] == DocumentState.INDEXED
         reason = shorten(clean(reason), 300)
         if tries < TRIES:
-            due = stamp(now + FIRST_WAIT * 4 ** (tries - 1))
-            values: dict[str, Any] = {"attempts": tries, "due_at": due, "last_error": reason}
+            values: dict[str, Any] = {"attempts": tries, "last_error": reason}
+            values["due_at"] = stamp(now + FIRST_WAIT * 4 ** (tries - 1))
         elif known:
-            later = stamp(now + self._refresh) if row["url"] else None
-            values = {"attempts": 0, "due_at": later, "last_error": reason, "body": None}
+            values = {"attempts": 0, "last_error": reason, "body": None}
+            values["due_at"] = stamp(now + self._refresh) if row["url"] else None
         else:
-            said = f"given up after {tries} tries: {reason}"
-            state = DocumentState.REFUSED.value
-            values = {"attempts": 0, "due_at": None, "last_error": said, "state": state, "body": None}
-        await self._ledger.write(self._rows.change(row["id"], **values))
-
-
-def _parts(row: Row, page: Page) -> tuple[list[Chunk], bool, str]:
-    """The document's parts, whether there was more, and its title."""
-    title = page.title or row["title"] or row["key"].removeprefix("file:")
-    chunks, cut = chunks_of(page, url=urldefrag(row["url"]).url, title=title)
-    return chunks, cut, title
-
-
-def _page(body: Mapping[str, Any]) -> Page:
-    sections = tuple(
-        Section(path=tuple(each["path"]), text=each["text"], anchor=each["anchor"])
-        for each in body["sections"]
-    )
-    return Page(title=body["title"], sections=sections, clipped=body["clipped"])
+            values = {"attempts": 0, "due_at": None, "body": None, "state": DocumentState.REFUSED.value}
+            values["last_error"] = f"given up after {tries} tries: {reason}"
+        given_up = DeadLetters.put(Letter.DOCUMENT, row["id"], at=now)
+        await self._ledger.write(self._rows.change(row["id"], **values), given_up)

@@ -22,7 +22,7 @@ _EMOJI = re.compile(
     r"(?<!\w):[a-z0-9_+\-]{1,40}:|[\U0001F300-\U0001FAFF\u2600-\u27bf\ufe0f\u200d]|(?<!\w)[:;]-?[)D(Pp](?!\w)"
 )
 _URL = re.compile(r"https?://\S{1,2000}")
-_QUESTION = re.compile(r"[?\uff1f\u061f\u037e]")
+_QUESTION = re.compile(r"[?\uff1f\u061f\u037e吗嗎]")
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
 _BUT = re.compile(
     r"(?<!\w)(?:but|however|although|except|unfortunately|aber|jedoch|leider|mais|pero|sin embargo|mas"
@@ -39,6 +39,10 @@ _FILLERS = word_set(
     "a all there so very much lot lots for the your you everyone again and to ok okay oh haha lol too "
     "well sir madam"
     " us of course welcome very sure here"
+)
+_UNSPACED_FILLERS = re.compile(
+    r"(?:好(?:的|吧|嘞|哒|滴)?|收到了?|明白了?|知道了|了解了?|懂了|嗯+|哦+|哈+|呵+|行|没事|不客气|不用谢|非常|十分"
+    r"|太|您|你|大家|各位|老师|啦|呢)+"
 )
 _ASKS_EARLY = 12  # characters into a sentence without a question mark where asking starts at the latest
 _CONTENT_AFTER = 3  # words beyond a greeting that make a message more than one
@@ -86,7 +90,7 @@ def is_small_talk(text: str) -> bool:
     if _more_than_prose(text):
         return False
     rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", _prose(text)))
-    return not [w for w in _WORD.findall(rest) if w not in _FILLERS]
+    return not [w for w in _WORD.findall(rest) if w not in _FILLERS and not _UNSPACED_FILLERS.fullmatch(w)]
 
 
 def acknowledges(text: str, question: str, *, cosine: float | None = None, direct: bool = True) -> bool:
@@ -145,10 +149,27 @@ def rejects_answer(text: str, *, directed: bool = False) -> bool:
     it). Otherwise it must name the bot, the card or the answer.
     """
     prose = _prose(text)
-    match = pattern(Phrase.REJECT).search(prose)
-    if not match or _QUESTION.search(prose[match.start() : match.start() + 80]):
+    found = (m.start() for m in pattern(Phrase.REJECT).finditer(prose))
+    match = next((start for start in found if not _supposed(prose, start)), None)
+    if match is None or _QUESTION.search(prose[match : match + 80]):
         return False
     return directed or bool(_NAMES_ANSWER.search(prose))
+
+
+def _supposed(prose: str, start: int) -> bool:
+    """Whether what stands there is only supposed: "if that doesn't work, restart it"."""
+    clause = _CLAUSE_END.split(prose[max(0, start - _SUPPOSED) : start])[-1]
+    rest = _CLAUSE_END.split(prose[start : start + _SUPPOSED])[0]
+    return bool(_IF.search(clause) or _UNSPACED_IF.search(clause + rest))
+
+
+_SUPPOSED = 60  # characters within which a clause says that it supposes
+_CLAUSE_END = re.compile(r"[.!?,;:()\u3002\uff01\uff1f\uff0c\u3001\uff1b\uff1a\u060c\u061f]")
+_IF = re.compile(
+    r"(?<!\w)(?:if|should|in case|wenn|falls|sollte\w*|si|se|caso|als|indien|mocht|om|hvis|jesli|jezeli|gdyby"
+    r"|pokud|daca|если|якщо|eger|kalau|jika|إذا|اذا|אם)(?!\w)"
+)
+_UNSPACED_IF = re.compile(r"如果|要是|假如|若|たら|れば|場合|なら|경우|면(?!\w)|ถ้า|หาก")
 
 
 _NAMES_ANSWER = re.compile(
@@ -156,7 +177,7 @@ _NAMES_ANSWER = re.compile(
     r"|resposta|risposta|antwoord"
     r"|antworten|svar|svaret|botten|boten|odpowiedz|bota?|бот\w*|ответ\w*|jawaban\w*"
     r"|the (?:above )?(?:answer|reply|suggestion)"
-    r"|answer above|الروبوت|البوت|הבוט)(?!\w)|机器人|ボット|봇"
+    r"|answer above|الروبوت|البوت|הבוט)(?!\w)|机器人|(?:这|那|上面|上述|刚才)(?:个|的|张|条)*(?:回答|答案|卡片|建议)|ボット|봇"
 )
 
 

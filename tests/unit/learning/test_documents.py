@@ -210,8 +210,8 @@ class _Broken:
             raise LedgerError("disk full, as the test asked")
         return await self._database.write(*statements)
 
-    async def scrub(self) -> None:
-        await self._database.scrub()
+    async def scrub(self, *, anew: bool = True) -> None:
+        await self._database.scrub(anew=anew)
 
     async def close(self) -> None:
         await self._database.close()
@@ -327,6 +327,8 @@ async def test_a_server_that_is_not_well_is_asked_again_and_then_given_up(shelf:
     state, told = await shelf.state(document)
     assert state == DocumentState.REFUSED
     assert told.startswith("given up after 5 tries")
+    [letter] = await shelf.ledger.dead.listed()
+    assert letter["what"] == site.url("/keys")
     assert len(site.requests) == TRIES
     assert await shelf.later(30 * DAY) == 0
 

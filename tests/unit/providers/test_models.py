@@ -365,3 +365,39 @@ async def test_faults_at_random_lose_no_turn(scripted_model: ScriptedModel, lite
     assert rested > 0
     assert models.state()[0].state == "closed"
     assert len(meter.calls) <= 1.3 * turns
+
+
+async def test_judgements_beyond_the_limit_wait_and_their_time_begins_when_they_are_asked_for(
+    scripted_model: ScriptedModel, litellm: LiteLlm
+) -> None:
+    """Six judgements, two at a time, each of a quarter second: the last waits longer than it may take."""
+    under_way = most = 0
+
+    async def slow(_: object) -> Answered:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.25)
+        under_way -= 1
+        return GOOD
+
+    scripted_model.play(slow)
+    models = ordered(litellm, at_once=2, seconds=0.6)
+    found = await asyncio.gather(*(models.complete(ASK, Verdict) for _ in range(6)))
+    assert [each.yes for each in found] == [True] * 6
+    assert most == 2
+    assert [state.state for state in models.state()] == ["closed"]
+
+
+async def test_a_judgement_nobody_waits_for_any_more_gives_its_place_to_the_next(
+    scripted_model: ScriptedModel, litellm: LiteLlm
+) -> None:
+    scripted_model.then(Answered(hang=True), GOOD)
+    models = ordered(litellm, at_once=1)
+    first = asyncio.create_task(models.complete(ASK, Verdict))
+    await scripted_model.reached(1)
+    second = asyncio.create_task(models.complete(ASK, Verdict))
+    first.cancel()
+    assert (await second).yes
+    with suppress(asyncio.CancelledError):
+        await first

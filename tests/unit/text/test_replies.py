@@ -192,6 +192,24 @@ def test_a_suggestion_in_question_form_is_one(said: str) -> None:
     assert replies.definitive(said)
 
 
+def test_what_is_only_supposed_to_be_wrong_is_no_rejection() -> None:
+    for said in (
+        "Try a private tab. If this doesn't work, write to us at https://help.example.org/new",
+        "Should that be wrong, tell me",
+        "Wenn das nicht stimmt, melde dich",
+        "Si ce n'est pas ça, écris-nous",
+        "如果不对，请联系我们",
+        "違っていたら、連絡してください",
+    ):
+        assert not replies.rejects_answer(said, directed=True), said
+    for said in (
+        "If you are on 8.0, that's wrong",
+        "Should this fail, call us. But that is wrong since March",
+        "不对，请联系我们",
+    ):
+        assert replies.rejects_answer(said, directed=True), said
+
+
 @pytest.mark.parametrize(
     "said",
     [
