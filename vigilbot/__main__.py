@@ -47,8 +47,13 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
         ),
         "run": LazyCommand("vigilbot.cli.run:run", "Run the bot in Slack."),
         "kb": LazyCommand("vigilbot.cli.kb:kb", "See and mend what the bot knows."),
+        "backup": LazyCommand(
+            "vigilbot.cli.backup:backup", "Copy the ledger into one file, beside a running bot."
+        ),
+        "restore": LazyCommand("vigilbot.cli.backup:restore", "Put a backup in the ledger's place."),
         "erase": LazyCommand("vigilbot.cli.erase:erase", "Blank what a person wrote, for good."),
         "status": LazyCommand("vigilbot.cli.status:status", "What the bot is doing; does its model answer?"),
+        "dead": LazyCommand("vigilbot.cli.dead:dead", "See, retry or drop what was given up."),
         "doctor": LazyCommand(
             "vigilbot.cli.doctor:doctor", "Check all that the bot needs, say how to mend it."
         ),
@@ -57,6 +62,9 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
         ),
         "eval": LazyCommand(
             "vigilbot.cli.evaluate:evaluate", "Score one judgement on labelled conversations."
+        ),
+        "calibrate": LazyCommand(
+            "vigilbot.cli.calibrate:calibrate", "Find the thresholds that belong to a model."
         ),
         "train": LazyCommand("vigilbot.cli.train:train", "Train the extractive engine's classifiers anew."),
         "bench": LazyCommand("vigilbot.cli.bench:bench", "Measure what BENCHMARKS.md reports."),

@@ -32,6 +32,7 @@ from vigilbot.learning.answered import Answered
 from vigilbot.learning.documents import Documents
 from vigilbot.learning.hindsight import Hindsight
 from vigilbot.learning.lessons import Lessons
+from vigilbot.learning.pages import OwnFetcher
 from vigilbot.learning.reviewer import Reviewer
 from vigilbot.learning.standing import Standing
 from vigilbot.learning.unanswered import Unanswered
@@ -176,13 +177,15 @@ async def assembled(
     cache: Path | None = None,
     pictures: Pictures | None = None,
     reads_links: bool = False,
+    own_documents: OwnFetcher = lambda url, tenant: None,
     stages: Stages = Stages(),
 ) -> AsyncIterator[Parts]:
     """One bot on the ledger in ``folder``, closed cleanly on the way out.
 
     What is given instead of opened here (embedder, engine, ledger) takes the configured part's place.
     ``cache`` is a file of a language model's kept replies, ``pictures`` how it gets to see images;
-    ``reads_links``: links that people share lead to documents, fetched as configured.
+    ``reads_links``: links that people share lead to documents, fetched as configured, those of the chat
+    platform itself with ``own_documents``.
     """
     async with AsyncExitStack() as stack:
         ledger = ledger or await open_ledger(folder, durable=durable, redacts=settings.data.redact)
@@ -212,6 +215,7 @@ async def assembled(
             start=start or settings.oncall.opens,
             latency=latency,
             reads_links=reads_links,
+            own_documents=own_documents,
             stages=stages,
         ).parts()
 
@@ -233,6 +237,7 @@ class _Wiring:
     start: Start
     latency: timedelta
     reads_links: bool
+    own_documents: OwnFetcher
     stages: Stages
 
     def parts(self) -> Parts:
@@ -260,6 +265,7 @@ class _Wiring:
             knowledge=self.knowledge,
             clock=self.clock,
             standing=self._standing(),
+            own=self.own_documents,
         )
 
     def _bot(self, documents: Documents | None, told: Told) -> Bot:

@@ -265,7 +265,7 @@ class Clicks:
         now = self._clock.now()
         due = now + timedelta(seconds=10 * 2 ** (feedback["attempts"] + 1))
         await self._ledger.write(
-            Runs.feedback_failed(feedback["id"], due=due, error=repr(error)),
+            Runs.feedback_failed(feedback["id"], due=due, error=cause(error)),
             DeadLetters.put(Letter.CLICK, feedback["id"], at=now),
         )
 

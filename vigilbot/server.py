@@ -6,8 +6,8 @@ is asked for, so a restart loses none.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from aiohttp import web
@@ -17,10 +17,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from vigilbot.errors import BadInput, LedgerError
-from vigilbot.ledger import Ledger
-from vigilbot.ledger.figures import COUNTS, MODEL_CALLS, STAGES, WAITING
+from vigilbot.ledger import Ledger, Letter
+from vigilbot.ledger.figures import COUNTS, MODEL_CALLS, STAGES, UNKNOWN, WAITING
 from vigilbot.ledger.rows import moment
-from vigilbot.ports import Clock, TransportState
+from vigilbot.ports import Clock, ModelState, TransportState
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
@@ -43,11 +43,27 @@ _HELP = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class IndexFigures:
+    """The vector index beside exact search. ``ready``: it serves, or would; ``behind``: vectors it lacks."""
+
+    ready: bool
+    vectors: int
+    behind: int
+    rebuilds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """How the bot is doing now. Ready when there are no ``reasons``; both are lines for an operator."""
+    """How the bot is doing now. Ready when there are no ``reasons``; both are lines for an operator.
+
+    ``remedies``: what to do, by the line it is for.
+    """
 
     reasons: tuple[str, ...]  # why it cannot do its work
     remarks: tuple[str, ...] = ()  # what somebody should look at; it works all the same
+    remedies: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[ModelState, ...] = ()
+    index: IndexFigures | None = None  # None: exact search alone
     transport: TransportState | None = None
     without_model: bool = False  # the extractive engine stands in for the language model
 
@@ -97,7 +113,12 @@ class Server:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         now = await self._condition()
-        body = {"ready": not now.reasons, "reasons": list(now.reasons), "remarks": list(now.remarks)}
+        body = {
+            "ready": not now.reasons,
+            "reasons": list(now.reasons),
+            "remarks": list(now.remarks),
+            "remedies": dict(now.remedies),
+        }
         return web.json_response(body, status=503 if now.reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -124,6 +145,15 @@ class Server:
             ),
             GaugeMetricFamily("vigilbot_inbox_age_seconds", "Age of the oldest of them.", age),
         ]
+        [unknown] = await self._ledger.fetch(UNKNOWN)
+        found.append(
+            GaugeMetricFamily("vigilbot_deliveries_unknown", "Cards that may have arrived.", unknown["n"])
+        )
+        dead = GaugeMetricFamily("vigilbot_dead_letters", "Work that was given up.", labels=["kind"])
+        counted = await self._ledger.dead.counted()
+        for letter in Letter:
+            dead.add_metric([letter.value], counted.get(letter.value, 0))
+        found.append(dead)
         counts = await self._ledger.fetch(COUNTS)
         for name, (metric, label, told) in _HELP.items():
             kind = CounterMetricFamily if metric.endswith("_total") else GaugeMetricFamily
@@ -151,13 +181,20 @@ class Server:
             "vigilbot_model_calls", "Requests to language models.", labels=["model", "failed"]
         )
         paid = CounterMetricFamily("vigilbot_model_dollars", "What they cost.", labels=["model"])
+        tokens = CounterMetricFamily(
+            "vigilbot_model_tokens", "Tokens sent and received.", labels=["model", "direction"]
+        )
         for model, rows in groupby(await self._ledger.fetch(MODEL_CALLS), key=lambda row: str(row["model"])):
-            spent = 0.0
+            spent, sent, received = 0.0, 0.0, 0.0
             for row in rows:
                 calls.add_metric([model, "yes" if row["failed"] else "no"], row["n"])
                 spent += row["paid"]
+                sent += row["tokens_in"]
+                received += row["tokens_out"]
             paid.add_metric([model], spent)
-        return [calls, paid]
+            tokens.add_metric([model, "sent"], sent)
+            tokens.add_metric([model, "received"], received)
+        return [calls, paid, tokens]
 
 
 class _Figures(Collector):
@@ -177,6 +214,19 @@ def _of_condition(now: Condition, *, clock: Clock) -> Iterator[Metric]:
         "The extractive engine stands in for the language model.",
         value=now.without_model,
     )
+    resting = GaugeMetricFamily(
+        "vigilbot_model_resting", "The model failed and is left alone for a while.", labels=["model"]
+    )
+    for model in now.models:
+        resting.add_metric([model.model], model.state != "closed")
+    yield resting
+    if now.index is not None:
+        yield GaugeMetricFamily("vigilbot_index_ready", "The index is in step.", value=now.index.ready)
+        yield GaugeMetricFamily("vigilbot_index_vectors", "Vectors searched.", value=now.index.vectors)
+        yield GaugeMetricFamily("vigilbot_index_behind", "Vectors it lacks.", value=now.index.behind)
+        yield CounterMetricFamily(
+            "vigilbot_index_rebuilds", "Times it was thrown away and built anew.", value=now.index.rebuilds
+        )
     state = now.transport
     if state is None:
         return

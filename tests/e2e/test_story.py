@@ -303,3 +303,29 @@ def test_a_phone_shows_every_pane_without_scrolling_sideways(opens: Opens) -> No
     screen.go("VigilBot home")
     expect(screen.page.locator("#home")).to_contain_text("#support")
     fits("home")
+
+
+def test_what_is_taken_from_the_bot_is_seen_and_comes_back(screen: Screen) -> None:
+    state = screen.side("state")
+    stop = state.get_by_role("switch", name="Stop the model")
+    stop.click()
+    expect(stop).to_have_attribute("aria-checked", "true")
+    screen.act_as("Omar")
+    screen.write("Where do we see which version of Lantern is installed?")
+    expect(state).to_contain_text("no language model answers")
+    screen.shot("harm-model")
+    stop.click()
+    screen.write("Which browsers does the Lantern dashboard support?")
+    expect(state).not_to_contain_text("no language model answers")
+    state.get_by_role("button", name="Delete the index").click()
+    state.get_by_role("button", name="Cut the socket").click()
+    screen.shot("harm-index-socket")
+    screen.open_thread(screen.write(AGAIN))
+    screen.card.wait_for()  # as before
+    expect(state.locator(".facts dd").first).to_have_text("ready")
+
+
+def test_what_can_be_taken_from_the_bot_can_be_read_in_the_dark(opens: Opens) -> None:
+    screen = opens(query="?theme=dark")
+    expect(screen.side("state").get_by_role("switch", name="Stop the model")).to_be_visible()
+    screen.shot("harm-dark")

@@ -15,6 +15,11 @@ from vigilbot.demo.live import Live
 from vigilbot.demo.player import Player, Scene
 from vigilbot.demo.stage import SHARED, SUPPORT
 from vigilbot.demo.venue import SlackVenue
+from vigilbot.domain import Extraction
+from vigilbot.knowledge import Origin
+from vigilbot.knowledge.search import index_space
+from vigilbot.ports import Hit
+from vigilbot.providers.clock import SystemClock
 from vigilbot.testing import HashEmbedder
 from vigilbot.workspace import Workspace
 
@@ -134,3 +139,83 @@ async def test_a_long_play_is_told_in_stretches() -> None:
     assert steps[0]["done"]
     assert steps[1] == {"title": "30", "done": False}
     await player.end()
+
+
+async def post(here: Open, name: str, value: bool = True, **headers: str) -> int:
+    body = {"name": name, "value": value}
+    async with here.http.post(here.url + "/side/do", json=body, headers=headers) as answer:
+        return answer.status
+
+
+async def line(here: Open, name: str) -> str:
+    lines = (await here.get("/side/status"))["lines"]
+    return "; ".join(each["value"] for each in lines if each["name"] == name)
+
+
+async def until(here: Open, name: str, words: str) -> None:
+    async with asyncio.timeout(30):
+        while words not in await line(here, name):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def ask(here: Open, text: str) -> str:
+    """Nina asks in the support channel; the result of the run that follows."""
+    ws = in_slack(here)
+    channel = next(ident for ident, each in ws.channels.items() if each.name == SUPPORT)
+    nina = next(ident for ident, user in ws.users.items() if user.name == "Nina")
+    before = await here.get("/side/run")
+    await ws.say(nina, channel, text)
+    async with asyncio.timeout(15):
+        while (run := await here.get("/side/run")) == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return str(run["result"])
+
+
+async def test_the_model_can_be_stopped_on_the_page_and_the_bot_goes_on_without_it() -> None:
+    async with opened() as here:
+        assert await post(here, "model", True, **{"Sec-Fetch-Site": "cross-site"}) == 403
+        assert await post(here, "the moon") == 400
+        assert await post(here, "model") == 200
+        assert (await here.get("/side/status"))["harm"][0]["value"]
+        assert await ask(here, "How do I rotate the signing key of the gateway?")
+        assert "no language model answers" in await line(here, "Remark")
+        assert await line(here, "Bot") == "ready"
+        assert await post(here, "model", False) == 200
+        assert await ask(here, "Which port does the metrics exporter listen on?")
+        assert "no language model answers" not in await line(here, "Remark")
+
+
+async def test_the_index_can_be_deleted_on_the_page_and_is_built_anew() -> None:
+    async with opened() as here:
+        assert here.live.service is not None
+        parts = here.live.service.parts
+        assert parts is not None
+        origin = Origin(tenant="T", space="public", channel="C", oncall="O", customer="")
+        for name in ("signing key", "metrics exporter", "nightly backup"):
+            said = Extraction(
+                question=f"Where is the {name}?",
+                answer=f"In the {name} folder",
+                message_ids=(),
+                citations=(),
+                confirmed=False,
+                resolved_at=SystemClock().now(),
+            )
+            await parts.knowledge.learn(said, origin=origin, entry_id=name)
+
+        async def found() -> list[Hit]:
+            [query] = await parts.embedder.embed(["Where is the nightly backup?"])
+            return await parts.index.search(query, spaces=[index_space("T", "public")], limit=2)
+
+        await until(here, "Index", "in step, 3 vectors")
+        before = await found()
+        assert await post(here, "index") == 200
+        assert await found() == before
+        await until(here, "Index", "in step, 3 vectors, built anew 1 times")
+        assert await found() == before
+
+
+async def test_the_socket_can_be_cut_on_the_page_and_the_bot_connects_again() -> None:
+    async with opened() as here:
+        assert await post(here, "socket") == 200
+        assert await ask(here, "How do I rotate the signing key of the gateway?")
+        await until(here, "Bot", "ready")

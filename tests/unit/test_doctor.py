@@ -97,8 +97,8 @@ async def test_a_sound_installation(tmp_path: Path) -> None:
     found = await checks(premises(tmp_path))
     assert {name: check.status for name, check in found.items()} == dict.fromkeys(found, OK)
     assert list(found) == [
-        "prompts", "data folder", "ledger", "embedding model", "vectors", "index", "engine",
-        "language model", "documents", "network",
+        "packages", "prompts", "data folder", "ledger", "embedding model", "vectors", "index", "engine",
+        "language model", "documents", "retention", "network",
     ]  # fmt: skip
     assert "1 entries in force; nobody uses it" in found["ledger"].found
     assert "256 dimensions" in found["embedding model"].found
@@ -130,6 +130,7 @@ async def test_everything_is_checked_whatever_fails(tmp_path: Path) -> None:
         )
     )
     assert {name: check.status for name, check in found.items()} == {
+        "packages": OK,
         "prompts": FAILED,
         "data folder": FAILED,
         "ledger": FAILED,
@@ -139,6 +140,7 @@ async def test_everything_is_checked_whatever_fails(tmp_path: Path) -> None:
         "engine": WARNING,
         "language model": OK,
         "documents": OK,
+        "retention": OK,
         "network": WARNING,
     }
     assert all(check.remedy for check in found.values() if check.status is not OK)
@@ -301,7 +303,7 @@ def _network(folder: Path, environ: Mapping[str, str]) -> Status:
 
 async def test_a_generation_on_disk(tmp_path: Path) -> None:
     """What the command asks for the index's files, with files that no Chroma made."""
-    from vigilbot.stores.chroma import generation_state
+    from vigilbot.stores.generation import generation_state
 
     index = tmp_path / "index"
     content = await ExactIndex().digest()

@@ -17,12 +17,13 @@ import pytest
 from vigilbot.app import open_ledger
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, BadLedger, LedgerError, PlatformError
-from vigilbot.ledger import Ledger
-from vigilbot.ports import Inbound, Interaction, InteractionKind, TransportState, Watermark
+from vigilbot.ledger import DeadLetters, Ledger, Letter
+from vigilbot.ports import Inbound, Interaction, InteractionKind, Statement, TransportState, Watermark
 from vigilbot.providers.clock import SystemClock
-from vigilbot.serve import Route, Service
+from vigilbot.serve import Service
 from vigilbot.serve.door import STARTING, STOPPING, Door
 from vigilbot.serve.rounds import Rounds
+from vigilbot.server import Route
 from vigilbot.settings import Settings, load
 from vigilbot.testing import HashEmbedder, RecordingPlatform
 
@@ -442,6 +443,39 @@ async def test_an_event_that_cannot_be_written_is_refused_and_told(tmp_path: Pat
     with pytest.raises(LedgerError):
         await door.receive(said(ASKED, ts=2.0))
     assert "events are refused" in door.trouble
+
+
+async def test_it_is_ready_again_as_soon_as_the_ledger_can_be_written_not_with_the_next_event(
+    tmp_path: Path,
+) -> None:
+    chat = Chat()
+    async with serving(tmp_path, chat) as service:
+        assert service.parts is not None
+        ledger = service.parts.ledger
+        for table in ("inbox", "upkeep"):
+            full = f"BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'database or disk is full'); END"
+            await ledger.write(Statement(f"CREATE TRIGGER full_{table} {full}", {}))
+        with pytest.raises(LedgerError):
+            await chat.deliver(said(ASKED, ts=1_800_000_000.0))
+        told = await service.condition()
+        assert "events are refused" in told.reasons[0]
+        assert "Free disk space" in told.remedies[told.reasons[0]]
+        for table in ("inbox", "upkeep"):
+            await ledger.write(Statement(f"DROP TRIGGER full_{table}", {}))
+        assert (await service.condition()).reasons == ()
+
+
+async def test_what_is_degraded_is_said_with_a_remedy_and_stops_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, Chat()) as service:
+        assert service.parts is not None
+        ledger = service.parts.ledger
+        await ledger.chats.receive(said(ASKED, ts=1.0), at=SystemClock().now())
+        dead = Statement("UPDATE inbox SET state = 'dead'", {})
+        await ledger.write(dead, DeadLetters.put(Letter.EVENT, 1, at=SystemClock().now()))
+        told = await service.condition()
+    assert told.reasons == ()
+    assert "given up after all tries: 1 event" in told.remarks
+    assert "dead list" in told.remedies["given up after all tries: 1 event"]
 
 
 async def test_a_card_that_is_under_way_is_posted_before_the_connection_closes(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from aiohttp import web
 
 from vigilbot.app import open_ledger
 from vigilbot.domain import Event, EventKind
-from vigilbot.ledger import Chats, Ledger, Runs
+from vigilbot.ledger import Chats, DeadLetters, Ledger, Letter, Runs
 from vigilbot.ledger.rows import pack, stamp
-from vigilbot.ports import TransportState
+from vigilbot.ports import ModelState, TransportState
 from vigilbot.providers.clock import SimulatedClock
-from vigilbot.server import Condition, Route, Server
+from vigilbot.server import Condition, IndexFigures, Route, Server
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 FINE = TransportState(
@@ -76,7 +76,10 @@ def event(number: int) -> Event:
 async def test_alive_and_ready(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         assert await here.get("/healthz") == (200, '{"alive": true}')
-        assert await here.get("/readyz") == (200, '{"ready": true, "reasons": [], "remarks": []}')
+        assert await here.get("/readyz") == (
+            200,
+            '{"ready": true, "reasons": [], "remarks": [], "remedies": {}}',
+        )
 
 
 async def test_not_ready_says_why_and_stays_alive(tmp_path: Path) -> None:
@@ -92,7 +95,32 @@ async def test_the_figures_are_those_of_the_ledger(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         for number in range(3):
             await here.ledger.chats.receive(event(number), at=NOW - timedelta(seconds=30 - number))
-        await here.ledger.write(Chats.inbox_done(1))
+        await here.ledger.write(
+            Chats.inbox_done(1),
+            Chats.inbox_failed(3, due=NOW, error="", dead=True),
+            DeadLetters.put(Letter.EVENT, 3, at=NOW),
+            Runs.put(
+                "model_calls",
+                tenant="T",
+                oncall="O",
+                channel="C",
+                stage="answer",
+                model="m",
+                at=stamp(NOW),
+                ms=5.0,
+                tokens_in=100,
+                tokens_out=10,
+                cost=None,
+                cached=0,
+                error="",
+            ),
+        )
+        here.condition = Condition(
+            reasons=(),
+            transport=FINE,
+            models=(ModelState(model="m", state="open", until=NOW, last_error="HTTP 500"),),
+            index=IndexFigures(ready=False, vectors=7, behind=2, rebuilds=1),
+        )
         await here.ledger.write(
             Chats.put_oncall(
                 id="O",
@@ -123,7 +151,15 @@ async def test_the_figures_are_those_of_the_ledger(tmp_path: Path) -> None:
             ),
         )
         found = await here.metrics()
-    assert found["vigilbot_inbox_depth"] == 2
+    assert found["vigilbot_inbox_depth"] == 1
+    assert found['vigilbot_dead_letters{kind="event"}'] == 1
+    assert found['vigilbot_dead_letters{kind="card"}'] == 0
+    assert found["vigilbot_deliveries_unknown"] == 0
+    assert found['vigilbot_model_tokens_total{direction="sent",model="m"}'] == 100
+    assert found['vigilbot_model_resting{model="m"}'] == 1
+    assert found["vigilbot_index_ready"] == 0
+    assert found["vigilbot_index_behind"] == 2
+    assert found["vigilbot_index_rebuilds_total"] == 1
     assert found["vigilbot_inbox_age_seconds"] == 29
     assert found['vigilbot_events_total{state="done"}'] == 1
     assert found['vigilbot_runs_total{result="decided"}'] == 2

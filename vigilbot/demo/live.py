@@ -15,18 +15,22 @@ from pathlib import Path
 
 from aiohttp import web
 
+from vigilbot.app import engine_of, open_embedder
 from vigilbot.demo import side
+from vigilbot.demo.harm import Harm, Stoppable, index_line
 from vigilbot.demo.player import Player
 from vigilbot.demo.stage import Stage, until_idle
 from vigilbot.demo.story import STORY, Step
 from vigilbot.demo.venue import SlackVenue, Venue
 from vigilbot.domain import Event
+from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.errors import BadInput
 from vigilbot.ledger.figures import WAITING
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
 from vigilbot.serve import Service
-from vigilbot.settings import load
+from vigilbot.serve.chat import Chat
+from vigilbot.settings import Settings, load
 from vigilbot.workspace.page import attach
 
 HOST = "127.0.0.1"
@@ -41,6 +45,7 @@ QUICK = {
     "slack.grace": "2s",
     "slack.timeout": "1s",
     "server.port": "0",
+    "retrieval.chroma_from": "3",
 }
 """The demonstration's own pace."""
 BEHIND = 20
@@ -82,6 +87,7 @@ class Live:
         self.venue: Venue = venue or SlackVenue()
         self.service: Service | None = None
         self.player: Player | None = None
+        self.harm: Harm | None = None
 
     async def run(self, stop: asyncio.Event, *, at: Callable[[str], None] = lambda _: None) -> None:
         """Raises BadInput when the port is taken."""
@@ -102,7 +108,7 @@ class Live:
                 }
             )
             chat = self.venue.chat(settings, clock=self._clock)
-            self.service = Service(settings=settings, chat=chat, clock=self._clock, embedder=self._embedder)
+            self.service = await self._bot(settings, chat, folder)
             scenes = stage.scenes(self._told, self._idle)
             if self._export:
                 scenes = stage.replayed(self._export, speed=self._speed, caught_up=self._caught_up)
@@ -114,6 +120,14 @@ class Live:
                 await self.player.end()
                 inviting.cancel()
                 await asyncio.gather(inviting, return_exceptions=True)
+
+    async def _bot(self, settings: Settings, chat: Chat, folder: Path) -> Service:
+        embedder = self._embedder or await open_embedder(settings)
+        extractive = engine_of(settings, embedder)
+        model = Stoppable(extractive)
+        self.harm = Harm(model=model, folder=folder, cut=self.venue.cut)
+        engine = FallbackEngine(model=model, extractive=extractive, clock=self._clock)
+        return Service(settings=settings, chat=chat, clock=self._clock, embedder=embedder, engine=engine)
 
     async def _listen(self) -> None:
         try:
@@ -159,6 +173,7 @@ class Live:
             web.get("/side/run", self._run),
             web.get("/side/knowledge", self._knowledge),
             web.get("/side/status", self._status),
+            web.post("/side/do", self._do),
             web.get("/story", self._story),
             web.post("/story/{what:play|step|pause}", self._tell),
         ]
@@ -178,9 +193,27 @@ class Live:
             return web.json_response({"lines": [starting]})
         now = await service.condition()
         engine = service.parts.bot.pipeline.engine.name
-        return web.json_response(
-            await side.status(service.parts.ledger, reasons=now.reasons, remarks=now.remarks, engine=engine)
+        told = await side.status(
+            service.parts.ledger,
+            reasons=now.reasons,
+            remarks=now.remarks,
+            engine=engine,
+            index=index_line(service.parts),
         )
+        return web.json_response({**told, "harm": self.harm.state() if self.harm else []})
+
+    async def _do(self, request: web.Request) -> web.Response:
+        """Takes something from the bot, or gives it back: ``{"name": "model", "value": true}``."""
+        _of_this_page(request)
+        parts = self.service.parts if self.service else None
+        if self.harm is None or parts is None:
+            raise web.HTTPServiceUnavailable
+        try:
+            asked = dict(await request.json())
+            await self.harm.do(str(asked["name"]), asked.get("value") is True, parts=parts)
+        except (LookupError, TypeError, ValueError) as error:
+            raise web.HTTPBadRequest from error
+        return web.json_response({"harm": self.harm.state()})
 
     async def _story(self, _: web.Request) -> web.Response:
         if self.player is None:
@@ -189,9 +222,7 @@ class Live:
 
     async def _tell(self, request: web.Request) -> web.Response:
         """Answers at once: what was asked for goes on behind it."""
-        # A page of another site may not play with this one.
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            raise web.HTTPForbidden
+        _of_this_page(request)
         if self.player is None:
             raise web.HTTPServiceUnavailable
         what = request.match_info["what"]
@@ -202,3 +233,9 @@ class Live:
         else:
             self.player.step()
         return web.json_response(self.player.state())
+
+
+def _of_this_page(request: web.Request) -> None:
+    """A page of another site may not play with this one. Raises HTTPForbidden."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise web.HTTPForbidden

@@ -150,13 +150,16 @@ async def knowledge(ledger: Ledger) -> Json:
     }
 
 
-async def status(ledger: Ledger, *, reasons: Sequence[str], remarks: Sequence[str], engine: str) -> Json:
-    """``reasons`` keep the bot from working, ``remarks`` do not."""
+async def status(
+    ledger: Ledger, *, reasons: Sequence[str], remarks: Sequence[str], engine: str, index: tuple[str, str]
+) -> Json:
+    """``reasons`` keep the bot from working, ``remarks`` do not; ``index`` is a line and its level."""
     [row] = await ledger.fetch(_STATUS)
     lines = [{"name": "Bot", "value": "ready", "level": "ok"}]
     if reasons:
         lines = [{"name": "Bot", "value": reason, "level": "error"} for reason in reasons]
     lines += [{"name": "Remark", "value": remark, "level": "warning"} for remark in remarks]
+    lines.append({"name": "Index", "value": index[0], "level": index[1]})
     lines += [
         {"name": name, "value": str(value), "level": ""}
         for name, value in (

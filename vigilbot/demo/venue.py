@@ -39,6 +39,10 @@ class Venue(Protocol):
 
     async def settled(self) -> None: ...
 
+    async def cut(self) -> None:
+        """The bot's connections break without a word."""
+        ...
+
     def shown(self) -> Shown: ...
 
     def settings(self) -> Mapping[str, str]: ...
@@ -82,6 +86,9 @@ class SlackVenue:
 
     async def settled(self) -> None:
         await self.workspace.settled()
+
+    async def cut(self) -> None:
+        self.workspace.abort()
 
     def shown(self) -> Shown:
         return SlackShown(self.workspace)
@@ -143,6 +150,9 @@ class LarkVenue:
 
     async def settled(self) -> None:
         await self.tenant.settled()
+
+    async def cut(self) -> None:
+        await self.tenant.sockets.cut()
 
     def shown(self) -> Shown:
         return LarkShown(self.tenant)

@@ -14,6 +14,7 @@ from vigilbot.admin import audit
 from vigilbot.cards import Action, ActionKind, Notice, Section
 from vigilbot.domain import Event, Mode
 from vigilbot.errors import PlatformError, PlatformRefused
+from vigilbot.interactions.access import Access
 from vigilbot.interactions.modes import Modes
 from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.seeing import Seeing
@@ -62,6 +63,7 @@ class Linking:
         self._clock = clock
         self._modes = modes
         self._seeing = seeing
+        self._access = Access(ledger=ledger, platform=platform, clock=clock, modes=modes)
 
     @property
     def table(self) -> Mapping[tuple[InteractionKind, str], Handler]:
@@ -70,13 +72,14 @@ class Linking:
     # -- asking
 
     async def work(self) -> int:
-        """Asks about links that nobody was asked about so far; returns about how many."""
+        """Asks about links that nobody was asked about so far, and for access to documents; returns about
+        how many."""
         if self._documents is None:
             return 0
         rows = await self._ledger.documents.to_ask(now=self._clock.now(), limit=A_PASS)
         for row in rows:
             await self._ask(row)
-        return len(rows)
+        return len(rows) + await self._access.work()
 
     async def _ask(self, row: Row) -> None:
         now = self._clock.now()

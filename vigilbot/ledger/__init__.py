@@ -111,7 +111,7 @@ class Ledger:
             "SELECT min(refresh_at) FROM deliveries WHERE refresh_at IS NOT NULL UNION ALL "
             "SELECT min(due_at) FROM requests WHERE state = 'due' UNION ALL "
             "SELECT min(due_at) FROM documents WHERE due_at IS NOT NULL AND body IS NOT NULL UNION ALL "
-            "SELECT min(ask_at) FROM documents WHERE ask_at IS NOT NULL AND state = 'asked' UNION ALL "
+            "SELECT min(ask_at) FROM documents WHERE ask_at IS NOT NULL AND state IN ('asked', 'refused') UNION ALL "
             "SELECT min(due_at) FROM corrections WHERE state = 'due' UNION ALL "
             "SELECT min(greeting_due) FROM channels WHERE greeting IN ('due', 'stale') AND archived = 0 "
             "AND direct = 0)"

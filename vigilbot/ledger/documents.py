@@ -57,13 +57,13 @@ class DocumentRows:
         wanted = "documents.state NOT IN ('due', 'indexed') AND excluded.state = 'due'"
         changes = (
             "state = 'due', due_at = excluded.due_at, attempts = 0, trust = excluded.trust, "
-            "added_by = excluded.added_by"
+            "added_by = excluded.added_by, ask_at = NULL"
         )
         if again:
             wanted = "1"
             changes = (
                 "state = CASE WHEN documents.state = 'indexed' THEN 'indexed' ELSE excluded.state END, "
-                "due_at = excluded.due_at, trust = excluded.trust, attempts = 0, url = excluded.url"
+                "due_at = excluded.due_at, trust = excluded.trust, attempts = 0, url = excluded.url, ask_at = NULL"
             )
         return Statement(
             f"INSERT INTO documents {columns(values)} ON CONFLICT (tenant, space, key) "
@@ -129,6 +129,20 @@ class DocumentRows:
             "WHERE d.ask_at <= :now AND d.state = 'asked' AND m.deleted = 0 "
             "ORDER BY d.ask_at, d.id LIMIT :limit",
             now=stamp(now),
+            limit=limit,
+        )
+
+    async def to_open(self, *, now: datetime, asked: str, limit: int) -> list[Row]:
+        """Documents that are closed to the bot and whose sharer is due to be asked, with the message's thread.
+
+        ``was_asked``: the audit names it under the action ``asked``.
+        """
+        return await self._database.fetch(
+            "SELECT d.*, m.thread, EXISTS (SELECT 1 FROM audit a WHERE a.action = :asked "
+            "AND a.subject = d.id) AS was_asked FROM documents d LEFT JOIN messages m ON m.id = d.message "
+            "WHERE d.ask_at <= :now AND d.state = 'refused' ORDER BY d.ask_at, d.id LIMIT :limit",
+            now=stamp(now),
+            asked=asked,
             limit=limit,
         )
 

@@ -17,8 +17,9 @@ from contextlib import AsyncExitStack, suppress
 from vigilbot.app import Parts, assembled, open_ledger
 from vigilbot.doctor import Check, examine
 from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, VigilBotError
+from vigilbot.learning.pages import OwnFetcher
 from vigilbot.ledger import Ledger
-from vigilbot.ports import Clock, Embedder
+from vigilbot.ports import Clock, Embedder, Engine
 from vigilbot.providers.pictures import Pictures
 from vigilbot.serve.chat import Chat
 from vigilbot.serve.checks import premises_of
@@ -62,7 +63,9 @@ class Service:
         chat: Chat,
         clock: Clock,
         embedder: Embedder | None = None,
+        engine: Engine | None = None,
         pictures: Pictures | None = None,
+        documents: OwnFetcher = lambda url, tenant: None,
         drain: float = DRAIN,
         loaded: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,7 +77,9 @@ class Service:
         self._chat = chat
         self._clock = clock
         self._embedder = embedder
+        self._engine = engine
         self._pictures = pictures
+        self._documents = documents
         self._drain = drain
         self._loaded = loaded
         self._stopping = False
@@ -173,8 +178,10 @@ class Service:
             folder=self._settings.data.dir,
             ledger=ledger,
             embedder=self._embedder,
+            engine=self._engine,
             pictures=self._pictures,
             reads_links=True,
+            own_documents=self._documents,
         ) as parts:
             await parts.embedder.embed(["The first text pays for what is loaded late."])
             self.parts = parts

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from vigilbot.domain import Image
 from vigilbot.errors import PlatformRefused
+from vigilbot.learning.pages import OwnFetcher
+from vigilbot.platforms.lark import LarkAdapter
 from vigilbot.platforms.lark_content import SCHEME
-from vigilbot.ports import Clock
+from vigilbot.platforms.lark_documents import is_document
+from vigilbot.ports import Clock, Fetcher
 from vigilbot.providers.pictures import Pictures
 from vigilbot.serve.chat import Chat
 from vigilbot.serve.lark import LarkSecrets, lark_chat, lark_secrets
@@ -23,10 +26,11 @@ Secrets = SlackSecrets | LarkSecrets
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
-    """A chat that is not connected yet, and how pictures in it are read."""
+    """A chat that is not connected yet, and how pictures in it and documents beside it are read."""
 
     chat: Chat
     pictures: Pictures
+    documents: OwnFetcher
 
 
 def secrets_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[Named, Secrets]:
@@ -45,6 +49,7 @@ async def opened(
 ) -> AsyncIterator[Connection]:
     chats: dict[str, Chat] = {}
     readers: list[tuple[Chat, Pictures]] = []
+    lark_ones: list[LarkAdapter] = []
     async with AsyncExitStack() as stack:
         for named, known in secrets.items():
             if isinstance(known, SlackSecrets):
@@ -56,9 +61,21 @@ async def opened(
                 lark = lark_chat(settings, known, named, clock=clock)
                 chats[str(named)] = lark
                 readers.append((lark, lark.files.picture))
+                lark_ones.append(lark)
         one = next(iter(chats.values()))
         chat = one if len(chats) == 1 else SeveralChats(chats)
-        yield Connection(chat=chat, pictures=_pictures(readers))
+        yield Connection(chat=chat, pictures=_pictures(readers), documents=documents_in(lark_ones))
+
+
+def documents_in(chats: Sequence[LarkAdapter]) -> OwnFetcher:
+    """A document is asked for by the company's own app in whose chat it was shared, and by no other."""
+
+    def fetcher(url: str, tenant: str) -> Fetcher | None:
+        if not is_document(url):
+            return None
+        return next((chat.documents for chat in chats if tenant and chat.tenant == tenant), None)
+
+    return fetcher
 
 
 def _pictures(readers: list[tuple[Chat, Pictures]]) -> Pictures:

@@ -1,4 +1,4 @@
-"""What the doctor examines, from settings and environment: the installation, and Slack when it is set up."""
+"""What the doctor examines, from settings and environment: the installation, and each chat that is named."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from vigilbot.errors import BadInput
 from vigilbot.knowledge.search import index_space
 from vigilbot.ledger.rows import blob_matrix
 from vigilbot.ledger.status import RETENTION
+from vigilbot.platforms.findings import Finding
+from vigilbot.platforms.lark import PATH
+from vigilbot.platforms.lark_checks import check_lark
 from vigilbot.platforms.slack_checks import check_slack
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
 from vigilbot.providers.packages import known_bad
 from vigilbot.reading import leaving
-from vigilbot.serve.slack import BOT_TOKEN, slack_secrets
+from vigilbot.serve.lark import HOSTS, lark_secrets
+from vigilbot.serve.named import Named, named_chats
+from vigilbot.serve.slack import BOT_TOKEN, SLACK, slack_secrets
 from vigilbot.settings import Settings
 from vigilbot.settings.rows import spoken_span
 from vigilbot.stores.exact import ExactIndex
@@ -49,7 +54,7 @@ def premises_of(
         generation=None
         if settings.retrieval.index == "exact"
         else lambda model: _generation(settings.data.dir, model=model),
-        platform=lambda: _slack(settings, environ),
+        platform=lambda: _chats(settings, environ),
         leaving=lambda: leaving(settings),
         known_bad=known_bad,
         retention=lambda: _retention(settings, ledger),
@@ -68,16 +73,34 @@ def _retention(settings: Settings, ledger: Path) -> str:
     return f"keeps {', '.join(kept)}; {told(read_rows(ledger, RETENTION))}"
 
 
-async def _slack(settings: Settings, environ: Mapping[str, str]) -> Sequence[Check]:
-    if not environ.get(BOT_TOKEN):
+async def _chats(settings: Settings, environ: Mapping[str, str]) -> Sequence[Check]:
+    """Of every chat that settings name, side by side: one that does not answer holds up no other."""
+    named = named_chats(settings.platform.connect)
+    if named == (SLACK,) and not environ.get(BOT_TOKEN):  # nobody has set anything up
         remedy = "Needed for `vigilbot run` alone: `vigilbot manifest` makes the app that has the tokens"
         return [Check(name="Slack", status=Status.OK, found=f"not checked: no {BOT_TOKEN}", remedy=remedy)]
+    found = await asyncio.gather(*(_chat(settings, environ, each) for each in named))
+    return [check for checks in found for check in checks]
+
+
+async def _chat(settings: Settings, environ: Mapping[str, str], named: Named) -> Sequence[Check]:
     try:
-        secrets = slack_secrets(settings, environ)
+        look = _slack if named.platform == "slack" else _lark
+        findings = await look(settings, environ, named)
     except BadInput as error:
         found = f"{error.place} {error.problem}"
-        return [Check(name="Slack", status=Status.FAILED, found=found, remedy=error.remedy)]
-    findings = await check_slack(
+        title = "Slack" if named.platform == "slack" else "Lark"
+        findings = [Finding(title, "failed", found, error.remedy)]
+    of = f" ({named.name})" if named.name else ""
+    return [
+        Check(name=each.name + of, status=Status(each.status), found=each.found, remedy=each.remedy)
+        for each in findings
+    ]
+
+
+async def _slack(settings: Settings, environ: Mapping[str, str], named: Named) -> Sequence[Finding]:
+    secrets = slack_secrets(settings, environ, named)
+    return await check_slack(
         bot_token=secrets.bot_token,
         app_token=secrets.app_token,
         signing_secret=secrets.signing_secret,
@@ -85,10 +108,20 @@ async def _slack(settings: Settings, environ: Mapping[str, str]) -> Sequence[Che
         base_url=settings.slack.base_url,
         seconds=settings.slack.timeout,
     )
-    return [
-        Check(name=each.name, status=Status(each.status), found=each.found, remedy=each.remedy)
-        for each in findings
-    ]
+
+
+async def _lark(settings: Settings, environ: Mapping[str, str], named: Named) -> Sequence[Finding]:
+    secrets = lark_secrets(settings, environ, named)
+    return await check_lark(
+        app_id=secrets.app_id,
+        app_secret=secrets.app_secret,
+        encrypt_key=secrets.encrypt_key,
+        token=secrets.token,
+        mode=settings.lark.mode,
+        base_url=settings.lark.base_url or HOSTS[named.platform],
+        seconds=settings.lark.timeout,
+        path=named.path(PATH),
+    )
 
 
 async def _tried(settings: Settings) -> Sequence[TriedModel]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vigilbot.errors import BadInput
-from vigilbot.platforms.lark import CONSOLE, LarkAdapter
+from vigilbot.platforms.lark import LarkAdapter
+from vigilbot.platforms.lark_identity import CONSOLE
 from vigilbot.ports import Clock
 from vigilbot.serve.named import Named
 from vigilbot.settings import Settings

@@ -159,14 +159,14 @@ class ScriptedModel:
         return self.url.removesuffix("/v1")
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[ScriptedModel]:
-        """Serves on a free port of this machine."""
+    async def serving(self, *, port: int = 0) -> AsyncIterator[ScriptedModel]:
+        """Serves on this machine, on a free port unless one is named."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         for path in ("/v1/chat/completions", "/openai/deployments/{name}/chat/completions", *_DIALECTS):
             app.router.add_post(path, self._complete)
         runner = web.AppRunner(app, shutdown_timeout=0.5)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         host, port = runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"

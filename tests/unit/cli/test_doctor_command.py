@@ -41,7 +41,7 @@ def test_json_says_the_same(config: Path) -> None:
     result = doctor(config, "--json")
     found = json.loads(result.stdout)
     assert found["failed"] == 0
-    assert found["ok"] + found["warning"] == len(found["checks"]) == 12
+    assert found["ok"] + found["warning"] == len(found["checks"]) == 14
     assert set(found["checks"][0]) == {"name", "status", "found", "remedy"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vigilbot.workspace.lark.state import Json
+from vigilbot.workspace.lark.state import Json, Message, State
 
 OK = 0
 BAD_REQUEST, NOT_A_MEMBER, RECALLED, NOT_MINE, NO_SCOPE, BAD_CARD = (
@@ -36,9 +36,13 @@ SCOPES = frozenset(
         "im:message:send_as_bot",
         "im:message.group_msg",
         "im:message:readonly",
+        "im:message.p2p_msg:readonly",
+        "im:message.reactions:read",
         "im:chat:readonly",
         "im:resource",
         "contact:user.base:readonly",
+        "contact:user.employee:readonly",
+        "contact:user.department:readonly",
         "contact:group:readonly",
         "contact:department.base:readonly",
         "tenant:tenant:readonly",
@@ -80,3 +84,30 @@ def paged(items: list[Json], request: Request, *, name: str = "items") -> Json:
     at = int(request.query.get("page_token", "0") or 0)
     more = at + size < len(items)
     return {name: items[at : at + size], "has_more": more, "page_token": str(at + size) if more else ""}
+
+
+def message_shown(message: Message, state: State, *, app: str) -> Json:
+    """As the API tells of it; ``app`` is the id of whom the bot's messages are."""
+    mine = message.user == app
+    known = state.users.get(message.user)
+    sender = {
+        "id": message.user,
+        "id_type": "app_id" if mine else "open_id",
+        "sender_type": "app" if mine or (known and known.bot) else "user",
+        "tenant_key": known.tenant if known else state.tenant,
+    }
+    mentions = [{"key": m["key"], "id": m["id"]["open_id"], "name": m["name"]} for m in message.mentions]
+    return {
+        "message_id": message.id,
+        "root_id": message.root,
+        "parent_id": message.parent,
+        "thread_id": message.topic,
+        "msg_type": message.kind,
+        "create_time": str(message.at),
+        "updated": bool(message.changed),
+        "deleted": message.deleted,
+        "chat_id": message.chat,
+        "sender": sender,
+        "body": {"content": message.content},
+        "mentions": mentions,
+    }

@@ -33,9 +33,11 @@ from vigilbot.workspace.lark.answers import (
     Called,
     Refused,
     Request,
+    message_shown,
     paged,
 )
 from vigilbot.workspace.lark.cards import problem
+from vigilbot.workspace.lark.documents import blocks_of
 from vigilbot.workspace.lark.state import Chat, Json, Message, State
 
 Handler = Callable[["Api", Request], Json]
@@ -45,8 +47,15 @@ class Api:
     """``scopes`` may be changed at any time. ``calls`` holds every call in order."""
 
     def __init__(
-        self, state: State, faults: Faults, changed: Callable[[Json], None], *, app: Mapping[str, str]
+        self,
+        state: State,
+        faults: Faults,
+        changed: Callable[[Json], None],
+        *,
+        app: Mapping[str, str],
+        tell: Callable[[str, Json], object],
     ) -> None:
+        """``tell`` sends the app an event of a kind."""
         self.state = state
         self.app = app  # id, secret, name, open_id
         self.scopes = set(SCOPES)
@@ -54,6 +63,7 @@ class Api:
         self.limits = True
         self._faults = faults
         self._changed = changed
+        self._tell = tell
         self._tokens: dict[str, float] = {}
         self._said: dict[str, list[float]] = {}
         self._uuids: dict[str, tuple[float, str]] = {}
@@ -198,6 +208,9 @@ class Api:
         name = self.state.departments.get(request.parts["department"], "")
         return {"department": {"name": name, "open_department_id": request.parts["department"]}}
 
+    def granted(self, request: Request) -> Json:
+        return {"scopes": [{"scope_name": name, "grant_status": 1} for name in sorted(self.scopes)]}
+
     # -- messages
 
     def create(self, request: Request) -> Json:
@@ -222,9 +235,16 @@ class Api:
 
     def delete(self, request: Request) -> Json:
         message = self._own(request.parts["message"])
+        self.recalled(message)
+        return {}
+
+    def recalled(self, message: Message) -> None:
+        """Whoever recalls a message, the app is told of it; Lark does not say whose it was."""
         message.deleted = True
         self._changed({"type": "message", "chat": message.chat, "id": message.id})
-        return {}
+        if self.state.chats[message.chat].has_bot:
+            told = {"message_id": message.id, "chat_id": message.chat, "recall_time": str(self.state.now())}
+            self._tell("im.message.recalled_v1", told)
 
     def one(self, request: Request) -> Json:
         message = self._message(request.parts["message"])
@@ -256,12 +276,12 @@ class Api:
 
     # -- documents
 
-    def raw_content(self, request: Request) -> Json:
-        return {"content": self._document(request.parts["token"]).text}
+    def blocks(self, request: Request) -> Json:
+        return paged(blocks_of(self._document(request.parts["token"])), request)
 
     def document(self, request: Request) -> Json:
         found = self._document(request.parts["token"])
-        return {"document": {"document_id": found.token, "title": found.title, "revision_id": 1}}
+        return {"document": {"document_id": found.token, "title": found.title, "revision_id": found.revision}}
 
     def node(self, request: Request) -> Json:
         token = self.state.wiki.get(request.query.get("token", ""))
@@ -273,32 +293,7 @@ class Api:
     # -- the parts of it
 
     def shown(self, message: Message) -> Json:
-        mine = message.user == self.app["id"]
-        sender = {
-            "id": message.user,
-            "id_type": "app_id" if mine else "open_id",
-            "sender_type": "app" if mine else "user",
-            "tenant_key": self._tenant_of(message.user),
-        }
-        mentions = [{"key": m["key"], "id": m["id"]["open_id"], "name": m["name"]} for m in message.mentions]
-        return {
-            "message_id": message.id,
-            "root_id": message.root,
-            "parent_id": message.parent,
-            "thread_id": message.topic,
-            "msg_type": message.kind,
-            "create_time": str(message.at),
-            "updated": bool(message.changed),
-            "deleted": message.deleted,
-            "chat_id": message.chat,
-            "sender": sender,
-            "body": {"content": message.content},
-            "mentions": mentions,
-        }
-
-    def _tenant_of(self, user: str) -> str:
-        known = self.state.users.get(user)
-        return known.tenant if known else self.state.tenant
+        return message_shown(message, self.state, app=self.app["id"])
 
     def _say(self, chat: Chat, body: Json, *, above: Message | None = None) -> Json:
         kind, content, uuid = str(body.get("msg_type")), str(body.get("content")), str(body.get("uuid", ""))
@@ -340,7 +335,7 @@ class Api:
         if kind == "interactive":
             if said := problem(content):
                 raise Refused(BAD_CARD, f"Failed to create card content: {said}")
-        elif kind != "text" or not content:
+        elif kind not in ("text", "post") or not content:
             raise Refused(BAD_REQUEST, f"unknown msg_type {kind}")
 
     def _mine(self, chat: str) -> Chat:
@@ -377,6 +372,7 @@ def _path(pattern: str) -> re.Pattern[str]:
 METHODS: tuple[tuple[str, re.Pattern[str], str, Handler], ...] = (
     ("GET", _path("/bot/v3/info"), "", Api.bot_info),
     ("GET", _path("/tenant/v2/tenant/query"), "tenant:tenant:readonly", Api.tenant_info),
+    ("GET", _path("/application/v6/scopes"), "", Api.granted),
     ("GET", _path("/im/v1/chats"), "im:chat:readonly", Api.chats),
     ("GET", _path("/im/v1/chats/:chat"), "im:chat:readonly", Api.chat),
     ("POST", _path("/im/v1/messages"), "im:message:send_as_bot", Api.create),
@@ -390,7 +386,7 @@ METHODS: tuple[tuple[str, re.Pattern[str], str, Handler], ...] = (
     ("GET", _path("/contact/v3/group/member_belong"), "contact:group:readonly", Api.groups_of),
     ("GET", _path("/contact/v3/group/simplelist"), "contact:group:readonly", Api.groups),
     ("GET", _path("/contact/v3/departments/:department"), "contact:department.base:readonly", Api.department),
-    ("GET", _path("/docx/v1/documents/:token/raw_content"), "docx:document:readonly", Api.raw_content),
+    ("GET", _path("/docx/v1/documents/:token/blocks"), "docx:document:readonly", Api.blocks),
     ("GET", _path("/docx/v1/documents/:token"), "docx:document:readonly", Api.document),
     ("GET", _path("/wiki/v2/spaces/get_node"), "wiki:wiki:readonly", Api.node),
 )

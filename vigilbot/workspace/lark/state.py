@@ -65,6 +65,7 @@ class Document:
     title: str
     text: str
     shared: bool = True  # with the app
+    revision: int = 1
 
 
 @dataclass(slots=True)

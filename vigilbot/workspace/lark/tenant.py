@@ -50,7 +50,7 @@ class LarkTenant:
         self.url = ""
         self._watchers: list[Callable[[Json], None]] = []
         app = {"id": self.app_id, "secret": self.app_secret, "name": bot_name, "open_id": self.bot_user}
-        self.api = Api(self.state, self.faults, self._changed, app=app)
+        self.api = Api(self.state, self.faults, self._changed, app=app, tell=self._event)
         self.api.limits = limits
         self._delivery = Delivery(self.timing, self.faults, self._changed)
         self.sockets = Sockets(self._delivery, self.faults, Random(seed + 2), ping=PING_SECONDS)
@@ -251,11 +251,7 @@ class LarkTenant:
         return message.id
 
     async def recall(self, message: str) -> None:
-        found = self.state.messages[message]
-        found.deleted = True
-        self._changed({"type": "message", "chat": found.chat, "id": message})
-        told = {"message_id": message, "chat_id": found.chat, "recall_time": str(self.state.now())}
-        self._event("im.message.recalled_v1", told)
+        self.api.recalled(self.state.messages[message])
 
     async def react(self, user: str, message: str, emoji: str, *, take_away: bool = False) -> None:
         found = self.state.messages[message]

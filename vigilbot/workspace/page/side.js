@@ -68,6 +68,7 @@ export class Side {
       if (run) this.run(run);
       if (knowledge) this.knowledge(knowledge.entries || []);
       this.statusLines = status?.lines;
+      this.harm = status?.harm;
       this.drawState();
       if (this.there.run || this.there.knowledge) this.first = false;
     } finally {
@@ -171,21 +172,30 @@ export class Side {
 
   drawState() {
     const pane = this.pane("state");
-    const print = hash([this.statusLines, this.faults, this.counts]);
+    const print = hash([this.statusLines, this.harm, this.faults, this.counts]);
     if (pane.dataset.print === print || !this.counts) return;
     pane.dataset.print = print;
     const focus = pane.contains(document.activeElement) ? document.activeElement.dataset.focus : "";
     replace(pane,
       this.statusLines ? [el("h3", {}, "The bot"), facts(this.statusLines)] : null,
+      this.harm?.length ? [el("p", { class: "quiet" }, "Take something from the bot and watch how it goes on, and recovers."),
+        el("div", { class: "faults" }, this.harm.map((harm) => this.fault(harm, "harm", (value) => this.do(harm.name, value))))] : null,
       el("h3", {}, "The workspace"), facts(this.counts),
       this.faults?.length ? [el("h3", {}, "Faults"), el("p", { class: "quiet" }, "Make the workspace misbehave and watch what the bot does about it."),
-        el("div", { class: "faults" }, this.faults.map((fault) => this.fault(fault)))] : null);
+        el("div", { class: "faults" }, this.faults.map((fault) => this.fault(fault, "fault",
+          (value) => this.act({ do: "fault", name: fault.name, value }))))] : null);
     if (focus) pane.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
   }
 
-  fault(fault) {
-    const set = (value) => this.act({ do: "fault", name: fault.name, value });
-    const focus = { focus: `fault/${fault.name}` };
+  /** What the bot's own page does, beside the workspace's deeds. */
+  async do(name, value) {
+    const body = JSON.stringify({ name, value });
+    await fetch(`${this.base}/do`, { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => null);
+    await this.ask();
+  }
+
+  fault(fault, kind, set) {
+    const focus = { focus: `${kind}/${fault.name}` };
     const words = el("span", {}, fault.label, el("small", {}, fault.help));
     if (fault.kind === "switch") {
       return el("button", { class: "faultswitch", type: "button", role: "switch", "aria-checked": String(fault.value), data: focus,
