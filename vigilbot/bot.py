@@ -189,9 +189,8 @@ class Bot:
             await self.ledger.write(*cleared)
             return
         sent = await sent_cards(self.ledger, oncall["id"])
-        trace = await self.pipeline.run(
-            dialogue, newest, scope=self.scope(channel), place=self.place(channel), sent=sent
-        )
+        place = self.place(channel, oncall["id"])
+        trace = await self.pipeline.run(dialogue, newest, scope=self.scope(channel), place=place, sent=sent)
         key = run_id("customer", [m.id if m.version == 1 else f"{m.id}@{m.version}" for m in newest])
         statements = await self.record(
             key, oncall, trace, triggers=newest, now=now, too_late=self._too_late(oncall, now)
@@ -274,12 +273,9 @@ class Bot:
             return
         sent = await sent_cards(self.ledger, oncall["id"])
         try:
-            trace = await self.pipeline.again(
-                await self.ledger.chats.dialogue(oncall["id"]),
-                to_question(question),
-                place=self.place(channel),
-                sent=sent,
-            )
+            dialogue = await self.ledger.chats.dialogue(oncall["id"])
+            place = self.place(channel, oncall["id"])
+            trace = await self.pipeline.again(dialogue, to_question(question), place=place, sent=sent)
         except LedgerError:
             raise
         except Exception as error:  # once more in a minute, then it waits for the next lesson
@@ -396,5 +392,6 @@ class Bot:
     def scope(self, channel: Row) -> str:
         return str(channel["scope"] or self._rules.scope)
 
-    def place(self, channel: Row) -> Place:
-        return Place(tenant=channel["tenant"], channel=channel["channel"], spaces=self._spaces_of(channel))
+    def place(self, channel: Row, oncall: str = "") -> Place:
+        tenant, name = channel["tenant"], channel["channel"]
+        return Place(tenant=tenant, channel=name, spaces=self._spaces_of(channel), oncall=oncall)

@@ -209,6 +209,7 @@ class _Rerun:
             tenant=first.tenant,
             channel=first.channel,
             spaces=spaces_of({**channel, "space": first.space}),
+            oncall=first.conversation,
         )
         sent, standing = await self._sent(first)
         with metered(bot.calls_per_run):

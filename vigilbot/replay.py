@@ -109,7 +109,8 @@ class Shadow:
         channel = await self.bot.channel(oncall)
         dialogue = await self.bot.ledger.chats.dialogue(row["oncall"])
         asked = tuple(m for m in dialogue.messages if m.role is Role.CUSTOMER)
-        judged = await self.bot.pipeline.rank(dialogue, asked, place=self.bot.place(channel))
+        place = self.bot.place(channel, oncall["id"])
+        judged = await self.bot.pipeline.rank(dialogue, asked, place=place)
         urls: tuple[str, ...] = ()
         if judged is not None:
             urls = tuple(dict.fromkeys(c.url for p in judged.passages for c in p.entry.citations if c.url))

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "edit_of_an_answered_question": EDITS,
     "edit_of_an_unanswered_question": EDITS,
     "edit_stops_the_pending_card": EDITS,
+    "edit_while_a_card_may_stand": EDITS,
     "edited_before_the_answer_is_no_news": EDITS,
     "edited_during_the_run": EDITS,
     "edited_source_after_the_close": EDITS,

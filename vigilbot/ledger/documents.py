@@ -133,7 +133,7 @@ class DocumentRows:
         )
 
     async def to_open(self, *, now: datetime, asked: str, limit: int) -> list[Row]:
-        """Documents that are closed to the bot and whose sharer is due to be asked, with the message's thread.
+        """Documents that are closed to the bot and whose sharer is due to be asked, with the thread.
 
         ``was_asked``: the audit names it under the action ``asked``.
         """

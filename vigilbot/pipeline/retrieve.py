@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vigilbot.domain import ChannelHistory, Passage, Question
+from vigilbot.domain import ChannelHistory, Passage, Question, Trust
 from vigilbot.knowledge import Knowledge
 from vigilbot.ports import Embedder, Vector
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a question is asked, and which knowledge spaces may answer there."""
+    """Where a question is asked, and which knowledge spaces may answer there.
+
+    What was learned in ``oncall`` and nowhere else is no answer there: its people have just read it.
+    """
 
     tenant: str
     channel: str
     spaces: tuple[str, ...]
+    oncall: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,4 +48,11 @@ class Retriever:
             channel=place.channel,
             limit=self._candidates,
         )
-        return Found(vector=vector, passages=passages, history=history)
+        news = tuple(passage for passage in passages if not _echoes(passage, place.oncall))
+        return Found(vector=vector, passages=news, history=history)
+
+
+def _echoes(passage: Passage, oncall: str) -> bool:
+    """Whether nobody but this on-call's own people has said so."""
+    learned_here = bool(oncall) and passage.entry.learned_from == oncall
+    return learned_here and passage.support <= 1 and passage.entry.trust is Trust.PROBATION

@@ -19,9 +19,11 @@ from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
 from vigilbot.platforms.lark_answers import LarkAnswers, is_click
 from vigilbot.platforms.lark_backfill import LarkBackfill
-from vigilbot.platforms.lark_client import BAD_APP, NO_SCOPE, LarkClient, LarkRefusal
-from vigilbot.platforms.lark_events import LarkMe, events_of
+from vigilbot.platforms.lark_client import LarkClient
+from vigilbot.platforms.lark_documents import LarkDocuments
+from vigilbot.platforms.lark_events import events_of
 from vigilbot.platforms.lark_files import LarkFiles
+from vigilbot.platforms.lark_identity import who_am_i
 from vigilbot.platforms.lark_people import LarkPeople
 from vigilbot.platforms.lark_posting import LarkPosting
 from vigilbot.platforms.lark_socket import LarkSocket
@@ -33,7 +35,6 @@ from vigilbot.ports import Clock, Inbound, TransportState
 log = logging.getLogger("vigilbot.lark")
 
 PATH: Final = "/lark/events"
-CONSOLE: Final = "the app's page in the developer console, Credentials & Basic Info"
 PAUSE: Final = 30.0  # seconds until history that could not be read is tried again
 LEAVE: Final = 3.0  # seconds that what runs at the end may still take
 Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
@@ -67,6 +68,7 @@ class LarkAdapter(LarkPosting):
         words = Words(fixed=language, usual="zh" if "feishu" in base_url else "en")
         super().__init__(client=client, people=people, words=words)
         self.files = LarkFiles(client)
+        self.documents = LarkDocuments(client)
         self._clock = clock
         self._encrypt_key, self._token = encrypt_key, token
         self._mode, self._path = mode, path
@@ -96,7 +98,7 @@ class LarkAdapter(LarkPosting):
     async def connect(self, inbound: Inbound) -> None:
         self._client.open()
         try:
-            self._people.me = await self._who_am_i()
+            self._people.me = await who_am_i(self._client)
             if self._mode == "webhook":
                 self._check_secrets()
                 await inbound.gaps()  # marks them, before the first event moves the watermark
@@ -239,29 +241,6 @@ class LarkAdapter(LarkPosting):
             self._behind(self._fill_again(after=PAUSE))
 
     # -- the beginning
-
-    async def _who_am_i(self) -> LarkMe:
-        try:
-            bot = map_in(await self._client.read("/bot/v3/info", whole=True), "bot")
-            tenant = map_in(await self._client.read("/tenant/v2/tenant/query"), "tenant")
-        except LarkRefusal as error:
-            if error.code in BAD_APP:
-                raise BadInput(
-                    str(error), place="LARK_APP_ID, LARK_APP_SECRET", remedy=f"Copy both from {CONSOLE}"
-                ) from error
-            if error.code in NO_SCOPE:
-                raise BadInput(
-                    str(error),
-                    place="permissions",
-                    remedy="Grant what config/lark.md lists and publish a version of the app",
-                ) from error
-            raise
-        return LarkMe(
-            app=self._client.app_id,
-            user=text_in(bot, "open_id"),
-            tenant=text_in(tenant, "tenant_key"),
-            name=text_in(bot, "app_name"),
-        )
 
     def _check_secrets(self) -> None:
         for name, value in (

@@ -69,7 +69,7 @@ class LarkAnswers:
         if response is None:
             return {}
         if response.errors:
-            lines = [f"{name}: {problem}" for name, problem in response.errors.items()]
+            lines = [f"{say(name)}: {say(problem)}" for name, problem in response.errors.items()]
             return _toast("\n".join(lines)[:_TOAST], "error")
         submitted = call.interaction.kind is InteractionKind.SUBMIT
         answer = self._changed(call, response, say, submitted=submitted)

@@ -93,7 +93,7 @@ class LarkBackfill:
         found = [event for item in items if (event := event_in_history(item, me)) is not None]
         new = 0
         for event in sorted({event.ts: event for event in found}.values(), key=lambda event: event.at):
-            if event.at >= since - _EARLIER and not is_command(event):
+            if event.at >= since and not is_command(event):
                 new += await inbound.receive(event)
         return new
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from vigilbot.cards import Action, ActionKind, Card, Field, FieldKind, Form, Notice, Panel, Section
@@ -24,7 +25,8 @@ LARGEST: Final = 28_000  # bytes of a card's JSON; Lark takes 30 KB
 MARK: Final = "vigilbot"
 _IN_MENU: Final = frozenset({ActionKind.WHY, ActionKind.SHARE, ActionKind.WITHDRAW, ActionKind.TAKE_BACK})
 _BODY: Final = 5000
-_SHORTER: Final = (5000, 2500, 1200, 500)
+_SHORTER: Final = ((5000, 2000), (2500, 2000), (1200, 300), (500, 0))
+"""Units of the body, and characters of an address that is still linked, until the card is small enough."""
 _QUESTION: Final = 200
 _SOURCES: Final = 10
 _SOURCE: Final = 120
@@ -33,6 +35,7 @@ _NOTICE: Final = 6000
 _PANEL: Final = 9000
 _FACT: Final = 800
 _LABEL: Final = 75
+_FORM: Final = 20_000  # bytes of what is to be filled in, while there is a choice
 _INPUT: Final = 1000  # characters that Lark lets people write into one field
 _INPUTS: Final = 3
 _OPTIONS: Final = 100
@@ -45,16 +48,22 @@ def as_written(text: str) -> str:
 def card_content(card: Card, *, asker: str = "", say: Say = as_written) -> Element:
     """The response card. ``asker`` is the name of whom it answers."""
     drawn: Element = {}
-    for longest in _SHORTER:
-        drawn = _card(card, asker, say, longest)
+    for longest, address in _SHORTER:
+        linked = [c if len(c.url) <= address else replace(c, url="") for c in card.citations]
+        drawn = _card(replace(card, citations=tuple(linked)), asker, say, longest)
         if size(drawn) <= LARGEST:
             break
     return drawn
 
 
 def notice_content(notice: Notice, *, say: Say = as_written) -> Element:
-    said = _markdown(own_markdown(say(notice.text), longest=_NOTICE))
-    return _framed([said, *_buttons(notice.actions, say)])
+    drawn: Element = {}
+    for longest in (_NOTICE, _NOTICE // 3, _NOTICE // 12):
+        said = _markdown(own_markdown(say(notice.text), longest=longest))
+        drawn = _framed([said, *_buttons(notice.actions, say)])
+        if size(drawn) <= LARGEST:
+            break
+    return drawn
 
 
 def panel_content(panel: Panel, *, say: Say = as_written) -> Element:
@@ -73,10 +82,14 @@ def panel_content(panel: Panel, *, say: Say = as_written) -> Element:
 def form_content(form: Form, *, say: Say = as_written) -> Element:
     """What is filled in comes back as ``form_value``; ``form.value`` with the click on the button."""
     fields: list[Element] = (
-        [_markdown(own_markdown(say(form.note), longest=2000))] if form.note.strip() else []
+        [_markdown(own_markdown(say(form.note), longest=1000))] if form.note.strip() else []
     )
-    for field in form.fields:
-        fields += _inputs(field, say)
+    inputs: list[Element] = []
+    for longest in (_LABEL, _LABEL // 5):
+        inputs = [element for field in form.fields for element in _inputs(field, say, longest)]
+        if sum(size(element) for element in inputs) <= _FORM:
+            break
+    fields += inputs
     value = {MARK: "form", "name": form.name, "value": form.value}
     fields.append(
         {
@@ -188,7 +201,8 @@ def _section(section: Section, say: Say, left: int) -> list[Element]:
     return found + _buttons(section.actions, say)
 
 
-def _inputs(field: Field, say: Say) -> list[Element]:
+def _inputs(field: Field, say: Say, longest: int) -> list[Element]:
+    """``longest`` is that of an entry to choose."""
     label = _plain(say(field.label), _LABEL)
     first = field.initial if isinstance(field.initial, str) else ",".join(field.initial)
     common = {"name": field.name, "required": not field.optional}
@@ -200,7 +214,7 @@ def _inputs(field: Field, say: Say) -> list[Element]:
         return [_markdown(_label(label)), {"tag": "multi_select_person", **common, **hint, **picked}]
     if field.kind is FieldKind.CHOICE:
         options = [
-            {"text": _plain(say(name), _LABEL), "value": value} for value, name in field.options[:_OPTIONS]
+            {"text": _plain(say(name), longest), "value": value} for value, name in field.options[:_OPTIONS]
         ]
         if not options:
             return [_markdown(escaped(say(f"{field.label}: nothing to choose from.")))]
@@ -209,7 +223,7 @@ def _inputs(field: Field, say: Say) -> list[Element]:
             _markdown(_label(label)),
             {"tag": "select_static", "options": options, **common, **hint, **known},
         ]
-    return _texts(field, clean(first), label, common | hint)
+    return _texts(field, clean(first)[: field.longest], label, common | hint)
 
 
 def _texts(field: Field, first: str, label: Element, common: Element) -> list[Element]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -33,6 +34,8 @@ BAD_APP: Final = frozenset({10003, 10014, 10015, 99991543, 1000040345})
 NO_SCOPE: Final = frozenset({99991672, 99991679})
 NOT_IN_CHAT: Final = frozenset({230002, 232009, 232010, 232011})
 GONE: Final = frozenset({230011, 230110, 231003})
+NO_DOCUMENT: Final = frozenset({131005, 1770002, 1770003})
+CLOSED_DOCUMENT: Final = frozenset({131006, 1770032})
 
 _REMEDIES: Final[Mapping[int, str]] = {
     40001: "Lark does not accept the request",
@@ -65,10 +68,17 @@ _REMEDIES: Final[Mapping[int, str]] = {
     232009: "the chat was dissolved",
     232010: "that person is in another tenant than the chat",
     232011: "the bot is no member of the chat: add it",
+    131005: "there is no such page",
+    131006: "the page is not shared with the app",
+    1770002: "there is no such document",
+    1770003: "the document was deleted",
+    1770032: "the document is not shared with the app",
     99991672: "the app lacks a permission",
     99991679: "the app lacks a permission",
 }
 _AGAIN: Final = frozenset({230049})
+_OF_ONE_CHAT: Final = frozenset({11232, 230020})
+_ID: Final = re.compile(r"(?<=/)(?:om|oc|ou|od|img|file)[-_][^/]+")
 
 
 class LarkRefusal(PlatformRefused):
@@ -78,6 +88,14 @@ class LarkRefusal(PlatformRefused):
         super().__init__(line)
         self.code = code
         self.needed = needed
+
+
+class LarkTrouble(PlatformError):
+    """Lark says no with a number that is not known here: it may pass."""
+
+    def __init__(self, code: int, line: str) -> None:
+        super().__init__(line)
+        self.code = code
 
 
 class LarkClient:
@@ -106,7 +124,7 @@ class LarkClient:
         self._now = seconds
         self._token, self._good_until = "", 0.0
         self._exchange: asyncio.Task[None] | None = None
-        self._blocked: dict[tuple[str, str], float] = {}  # verb and path: until when
+        self._blocked: dict[tuple[str, str], float] = {}  # verb and method: until when
         self._chats: dict[str, Bucket] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -169,10 +187,11 @@ class LarkClient:
         )
 
     async def _authorized(self, verb: str, path: str, ask: Callable[[str], Awaitable[T]]) -> T:
-        left = self._blocked.get((verb, path), 0.0) - self._now()
+        method = verb, _method(path)
+        left = self._blocked.get(method, 0.0) - self._now()
         if left > 0:
             raise PlatformError(f"{path}: Lark said to come back later", retry_after=left)
-        self._blocked.pop((verb, path), None)
+        self._blocked.pop(method, None)
         for again in (True, False):
             token = await self._ready()
             try:
@@ -254,7 +273,8 @@ class LarkClient:
         if answer.status == 429 or code in SLOW_DOWN:
             self.limited += 1
             wait = _seconds(answer.headers.get("x-ogw-ratelimit-reset"))
-            self._blocked[verb, path] = self._now() + wait
+            if code not in _OF_ONE_CHAT:
+                self._blocked[verb, _method(path)] = self._now() + wait
             return PlatformError(f"{path}: Lark said to slow down", retry_after=wait)
         if code in BAD_APP:
             if not self.void:
@@ -269,7 +289,12 @@ class LarkClient:
             return LarkRefusal(code, f"{line}: {needed}" if needed else line, needed=needed)
         if code == 0:
             return PlatformError(f"{path}: HTTP {answer.status}")
-        return PlatformError(f"{path}: Lark says {code}: {said}")
+        return LarkTrouble(code, f"{path}: Lark says {code}: {said}")
+
+
+def _method(path: str) -> str:
+    """The path without whom it is about: Lark limits methods, not what they are asked of."""
+    return _ID.sub(":id", path)
 
 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:

@@ -319,7 +319,11 @@ async def test_the_command_reads_reports_and_keeps_a_warm_ledger(tmp_path: Path)
         (("slack:#support",), "xoxb-wrong", "SLACK_BOT_TOKEN: Slack refuses the token (invalid_auth)"),
         (("slack:#support", "--days", "0"), "", "SLACK_BOT_TOKEN: not set"),
         (("slack:#",), "", "slack:#: no channel. Name one: slack:#support"),
-        (("export.zip", "--days", "3"), "", "--days 3. It is for slack:#channel; an export is read whole"),
+        (
+            ("export.zip", "--days", "3"),
+            "",
+            "--days 3. It is for slack:#channel and lark:CHAT; an export is read whole",
+        ),
         (
             ("export.zip", "--shared-app"),
             "",
