@@ -9,6 +9,7 @@ from vigilbot.errors import BadSettings
 from vigilbot.knowledge import Knowledge
 from vigilbot.learning.documents import Documents
 from vigilbot.learning.links import EVERY_HOST, Rule
+from vigilbot.learning.pages import OwnFetcher
 from vigilbot.learning.standing import Standing
 from vigilbot.ledger import Ledger
 from vigilbot.ports import Clock
@@ -24,6 +25,7 @@ def documents_of(
     knowledge: Knowledge,
     clock: Clock,
     standing: Standing | None = None,
+    own: OwnFetcher = lambda url, tenant: None,
 ) -> Documents:
     """Raises BadSettings."""
     known = settings.documents
@@ -36,6 +38,7 @@ def documents_of(
         rules=rules_of(settings),
         refresh=timedelta(seconds=known.refresh),
         standing=standing,
+        own=own,
     )
 
 

@@ -21,21 +21,17 @@ from vigilbot.cli.options import A_PATH, settings_of
 from vigilbot.errors import BadInput
 
 if TYPE_CHECKING:
-    from vigilbot.cli.progress import TerminalProgress
     from vigilbot.evals.gold import Gold, Labels
     from vigilbot.evals.replay_report import ReplayReport
     from vigilbot.platforms.replay import Export
-    from vigilbot.settings import Settings
 
 
 _DAY = 86_400  # seconds
-_SLACK = "slack:"
-_DAYS = 90
 
 
 @click.command()
 @click.argument("source")
-@click.option("--days", type=int, help=f"With slack:#channel: how far back; default: {_DAYS}.")
+@click.option("--days", type=int, help="With slack:#channel or lark:CHAT: how far back; default: 90.")
 @click.option(
     "--shared-app",
     is_flag=True,
@@ -64,7 +60,7 @@ _DAYS = 90
     "--channel",
     "channels",
     multiple=True,
-    help="Only this channel of an export, by name or id; with slack:#channel one more; repeatable.",
+    help="Only this channel of an export, by name or id; with slack: or lark: one more; repeatable.",
 )
 @click.option("--limit", type=int, help="Only the first so many conversations.")
 @click.option(
@@ -109,17 +105,17 @@ def replay(
     json_file: Path | None,
     html_file: Path | None,
 ) -> None:
-    """Live through SOURCE as if the bot had been there: a Slack export (zip or folder), or slack:#channel.
+    """Live through SOURCE as if the bot had been there: a Slack export, slack:#channel, or lark:CHAT.
 
-    slack:#channel is read with SLACK_BOT_TOKEN, and what was read is kept under data.dir/history: a reading
-    that was stopped goes on there. The bot starts knowing nothing and lives through the history in time order
-    on a simulated clock: what it would have posted and when, how long before the human, what it learned,
-    what was wrong. Nothing leaves this machine, unless engine model asks a hosted model.
+    A channel or chat is read with the secrets that `vigilbot run` has; what was read is kept under
+    data.dir/history, where a reading that was stopped goes on. The bot starts knowing nothing and lives
+    through it in time order on a simulated clock. Nothing leaves this machine, unless a model is hosted.
     """
     from rich.console import Console
 
     from vigilbot.app import open_embedder
     from vigilbot.cli.progress import TerminalProgress
+    from vigilbot.cli.replay_sources import Asked, read_source
     from vigilbot.domain import Gate
     from vigilbot.evals.replay_terminal import print_report
 
@@ -127,7 +123,8 @@ def replay(
     for file in (json_file, html_file, cache):
         writable(file)
     progress = TerminalProgress()
-    read = _read(source, settings, progress, days=days, shared=shared_app, channels=channels, limit=limit)
+    asked = Asked(days=days, shared=shared_app, channels=channels, limit=limit)
+    read = read_source(source, settings, progress, asked)
     known_gold, known_labels = _truth(read, gold, labels)
     with _folder(keep) as folder:
         lived = partial(
@@ -183,78 +180,6 @@ def _ablated(
             with _folder(None) as folder:
                 reports[variant] = lived(folder=folder, variant=variant, warm_up=until)
     return replace(full, figures={**full.figures, "ablation": ablation(reports, warm_up=until)})
-
-
-def _read(
-    source: str,
-    settings: Settings,
-    progress: TerminalProgress,
-    *,
-    days: int | None,
-    shared: bool,
-    channels: tuple[str, ...],
-    limit: int | None,
-) -> Export:
-    from vigilbot.platforms.replay import read_export
-
-    if not source.startswith(_SLACK):
-        if shared or days is not None:
-            option = "--shared-app" if shared else f"--days {days}"
-            raise BadInput(option, remedy="It is for slack:#channel; an export is read whole")
-        return read_export(Path(source), channels=channels, limit=limit)
-    names = [name for name in (source.removeprefix(_SLACK).strip(), *channels) if name.strip("#")]
-    if not names:
-        raise BadInput("no channel", place=source, remedy="Name one: slack:#support")
-    token = os.environ.get("SLACK_BOT_TOKEN", "").strip()
-    if not token:
-        remedy = "Set it to the app's Bot User OAuth Token, which begins with xoxb-"
-        raise BadInput("not set", place="SLACK_BOT_TOKEN", remedy=remedy)
-    return asyncio.run(
-        _from_slack(
-            names,
-            settings,
-            progress,
-            token=token,
-            days=_DAYS if days is None else days,
-            shared=shared,
-            limit=limit,
-        )
-    )
-
-
-async def _from_slack(
-    names: list[str],
-    settings: Settings,
-    progress: TerminalProgress,
-    *,
-    token: str,
-    days: int,
-    shared: bool,
-    limit: int | None,
-) -> Export:
-    from vigilbot.platforms.slack_client import SlackClient
-    from vigilbot.platforms.slack_history import read_history
-    from vigilbot.providers.clock import SystemClock
-
-    client = SlackClient(
-        token=token,
-        base_url=settings.slack.base_url,
-        timeout=settings.slack.timeout,
-        shared_history=shared or settings.slack.history == "shared",
-    )
-    client.open()
-    try:
-        return await read_history(
-            client,
-            channels=names,
-            days=days,
-            now=SystemClock().now(),
-            folder=settings.data.dir / "history",
-            phase=progress.phase,
-            limit=limit,
-        )
-    finally:
-        await client.close()
 
 
 def _virtual(seconds: float) -> float:

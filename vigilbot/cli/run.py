@@ -48,6 +48,7 @@ def run(config: Path | None, data: Path | None) -> None:
                 chat=connection.chat,
                 clock=clock,
                 pictures=connection.pictures,
+                documents=connection.documents,
                 loaded=keep_what_is_loaded,
             )
             await service.run(stop, listening=lambda at: click.echo(f"Health and metrics: {at}", err=True))

@@ -107,7 +107,7 @@ class Access:
 def request(row: Row) -> Notice:
     """What whoever shared the document reads."""
     return Notice(
-        text=f"I cannot read this document: {literal(row['url'])}\n\nIf I may answer from it, please share it "
-        "with me (Share, add me as somebody who can view), and post the link once more. If not, nothing has "
-        "to be done: I do not ask again."
+        text=f"I cannot read this document: {literal(row['url'])}\n\nIf I may answer from it, please share "
+        "it with me (Share, add me as somebody who can view), and post the link once more. If not, nothing "
+        "has to be done: I do not ask again."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlsplit
@@ -42,23 +42,31 @@ class Link:
     rule: Rule
 
 
-def links_of(message: Message, role: Role, rules: Mapping[str, Rule]) -> list[Link]:
+def links_of(
+    message: Message,
+    role: Role,
+    rules: Mapping[str, Rule],
+    *,
+    own: Callable[[str], bool] = lambda url: False,
+) -> list[Link]:
     """The message's links by what is to become of them; those to be ignored are left out.
 
     ``rules`` are by host: ``wiki.example.com``, ``.example.com`` for all below it, ``*`` for the rest.
     Where none applies, an analyst's link is learned and anybody else's is asked about; only a rule that
-    names the host spares the question. Nothing makes a bot's link count, nor one into the chat itself,
-    nor one with a key or a password in it.
+    names the host spares the question. Nothing makes a bot's link count, nor one into the chat itself
+    unless it is a document that the bot's ``own`` app can be asked for, nor one with a key or a password
+    in it.
     """
     found: dict[str, Link] = {}
     if role is Role.BOT:
         return []
     for url in links(message.text)[:LINKS]:
         host = host_of(url)
-        if not host or _is_chat(url, host) or _tells_a_secret(url):
+        mine = bool(host) and own(url)
+        if not host or (_is_chat(url, host) and not mine) or _tells_a_secret(url):
             continue
         rule = _rule(host, role, rules)
-        key = canonical_url(url)
+        key = canonical_url(url.partition("?")[0] if mine else url)  # who copied it stands in the query
         if rule is not Rule.IGNORE and key not in found:
             found[key] = Link(url=url, key=key, rule=rule)
     return list(found.values())

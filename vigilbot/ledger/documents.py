@@ -63,7 +63,8 @@ class DocumentRows:
             wanted = "1"
             changes = (
                 "state = CASE WHEN documents.state = 'indexed' THEN 'indexed' ELSE excluded.state END, "
-                "due_at = excluded.due_at, trust = excluded.trust, attempts = 0, url = excluded.url, ask_at = NULL"
+                "due_at = excluded.due_at, trust = excluded.trust, attempts = 0, url = excluded.url, "
+                "ask_at = NULL"
             )
         return Statement(
             f"INSERT INTO documents {columns(values)} ON CONFLICT (tenant, space, key) "

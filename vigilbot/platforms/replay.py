@@ -92,9 +92,9 @@ def read_export(
         workspace = workspace_of(people_of(_users(files, names)), known)
         chosen = _choose(known, channels, files.label)
         return export_of(
-            _records(files, names, chosen),
+            *events_of(_records(files, names, chosen), workspace),
             name=files.label,
-            workspace=workspace,
+            tenant=workspace.tenant,
             known=known,
             chosen=chosen,
             limit=limit,
@@ -106,21 +106,22 @@ def read_export(
 
 
 def export_of(
-    records: Iterable[tuple[ExportChannel, object]],
+    events: Sequence[Event],
+    skipped: Mapping[str, int],
     *,
     name: str,
-    workspace: Workspace,
+    tenant: str,
     known: Sequence[ExportChannel],
     chosen: Sequence[ExportChannel],
     limit: int | None = None,
     warnings: Sequence[str] = (),
     remedy: str = "",
 ) -> Export:
-    """The export that messages make, wherever they come from; ``limit`` as in `read_export`.
+    """The export that events in time order make, wherever they come from; ``limit`` as in `read_export`.
 
-    Raises BadExport, with ``remedy``, where nothing was said.
+    ``skipped`` counts what was left out, by reason. Raises BadExport, with ``remedy``, where nothing was
+    said.
     """
-    events, skipped = _events(records, workspace)
     if not any(e.kind is EventKind.POSTED for e in events):
         inside = ", ".join("#" + c.name for c in chosen[:_LISTED]) if len(chosen) < len(known) else ""
         left = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items()))
@@ -140,7 +141,7 @@ def export_of(
     )
     return Export(
         name=name,
-        tenant=workspace.tenant,
+        tenant=tenant,
         channels=tuple(known),
         chosen=frozenset(c.id for c in chosen),
         events=tuple(events),
@@ -209,7 +210,7 @@ def _records(
             yield from ((channel, record) for record in load_list(files, name, of="messages"))
 
 
-def _events(
+def events_of(
     records: Iterable[tuple[ExportChannel, object]], workspace: Workspace
 ) -> tuple[list[Event], Counter[str]]:
     """All events in time order; the same happening twice counts once."""

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from vigilbot.errors import PlatformError
+from vigilbot.platforms.findings import Finding
 from vigilbot.platforms.payloads import list_in, text_in
 from vigilbot.platforms.slack_client import SlackClient, SlackRefusal, proxy_in_use
 from vigilbot.platforms.slack_manifest import PERMISSIONS, wanted
 
-Status = Literal["ok", "warning", "failed"]
 INSTALL: Final = "Take the output of `vigilbot manifest` over into the app's page and install it again."
 OPTIONS: Final = {"private": "private channels", "direct": "direct messages", "files": "pictures"}
-
-
-class Finding(NamedTuple):
-    """One line. ``remedy`` is "" when there is nothing to mend."""
-
-    name: str
-    status: Status
-    found: str
-    remedy: str = ""
 
 
 async def check_slack(

@@ -7,31 +7,23 @@ a large channel, or at one page a minute, it takes hours. The folder holds what 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from vigilbot.errors import BadInput, PlatformError
-from vigilbot.platforms.replay import Export, export_of
+from vigilbot.platforms.kept_pages import AGAIN, FRESH, TRIES, Phase, check_days, loaded, save
+from vigilbot.platforms.replay import Export, events_of, export_of
 from vigilbot.platforms.slack_client import BAD_TOKEN, NOT_A_MEMBER, SlackClient, SlackRefusal
 from vigilbot.platforms.slack_records import ExportChannel, parse_ts, people_of, workspace_of
 
-Phase = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Shows how far something is: its title and total, then steps."""
 Record = dict[str, Any]
 
-FRESH: Final = timedelta(days=1)  # so long a finished reading is used again
-MOST_DAYS: Final = 3650
 _PAGE: Final = 200
-_TRIES: Final = 5
 _LISTED: Final = 20
 _HIDDEN: Final = frozenset({"user_not_found", "user_not_visible"})
-_AGAIN: Final = "What was read is kept: the same command goes on from there"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +49,7 @@ async def read_history(
     ``folder`` keeps the pages; ``limit`` is that of `read_export`. What the bot itself wrote is left
     out. Threads come whole if they began within the days. Raises BadInput, with place and remedy.
     """
-    if not 1 <= days <= MOST_DAYS:
-        raise BadInput(f"--days {days}", remedy=f"Give a number of days, 1 to {MOST_DAYS}")
+    check_days(days)
     reader = _Reader(client, phase=phase, pause=pause, now=now)
     bot = await reader.bot()
     base = folder / bot.team
@@ -77,9 +68,9 @@ async def read_history(
         if record.get("user") != bot.user and not (bot.bot and record.get("bot_id") == bot.bot)
     )
     return export_of(
-        records,
+        *events_of(records, workspace),
         name="slack:" + ",".join(f"#{channel.name}" for channel in chosen),
-        workspace=workspace,
+        tenant=bot.team,
         known=chosen,
         chosen=chosen,
         limit=limit,
@@ -137,7 +128,7 @@ class _Reader:
 
     async def people(self, path: Path, kept: Sequence[_Pages]) -> list[Record]:
         """The members of the workspace, and whoever else wrote."""
-        saved = _loaded(path)
+        saved = loaded(path)
         at = parse_ts(saved.get("at"))
         people = [p for p in _list(saved, "people") if isinstance(p, dict)]
         if at is None or self._now - at[1] > FRESH or not people:
@@ -149,7 +140,7 @@ class _Reader:
             for user in strangers:
                 people.append(await self._person(user))
                 step(1)
-        _save(path, {"at": f"{self._now.timestamp():.6f}", "people": people})
+        save(path, {"at": f"{self._now.timestamp():.6f}", "people": people})
         return people
 
     async def _person(self, user: str) -> Record:
@@ -210,7 +201,7 @@ class _Reader:
 
     async def _read(self, method: str, *, place: str, **params: Any) -> Mapping[str, Any]:
         """A page. What may pass is waited for and tried again; else BadInput says what to do."""
-        for left in range(_TRIES - 1, -1, -1):
+        for left in range(TRIES - 1, -1, -1):
             try:
                 if method in ("conversations.history", "conversations.replies"):
                     return await self._client.history(method, **params)
@@ -220,7 +211,7 @@ class _Reader:
                 raise _refused(error, place) from error
             except PlatformError as error:
                 if not left:
-                    raise BadInput(str(error), place=place, remedy=_AGAIN) from error
+                    raise BadInput(str(error), place=place, remedy=AGAIN) from error
                 await self._pause(error.retry_after or 1.0)
         raise AssertionError  # the last round returns or raises
 
@@ -236,7 +227,7 @@ class _Pages:
         self.warnings: list[str] = []
         self._pages: list[Mapping[str, Any]] = []
         while (path := self._page(len(self._pages))).is_file():
-            page = _loaded(path)
+            page = loaded(path)
             if "messages" not in page:
                 break
             self._pages.append(page)
@@ -244,14 +235,14 @@ class _Pages:
     @classmethod
     def at(cls, folder: Path, *, now: datetime, days: int) -> _Pages:
         """What is in the folder; nothing when that was finished more than a day ago."""
-        about = _loaded(folder / "about.json")
+        about = loaded(folder / "about.json")
         oldest, latest = parse_ts(about.get("oldest")), parse_ts(about.get("latest"))
         if oldest and latest and not (about.get("done") and now - latest[1] > FRESH):
             return cls(folder, oldest=oldest[1], latest=latest[1], done=bool(about.get("done")))
         for path in folder.glob("*.json"):
             path.unlink()
         begun = {"oldest": _ts(now - timedelta(days=days)), "latest": _ts(now), "done": False}
-        _save(folder / "about.json", begun)
+        save(folder / "about.json", begun)
         return cls(folder, oldest=now - timedelta(days=days), latest=now, done=False)
 
     @property
@@ -273,26 +264,26 @@ class _Pages:
     def add(self, messages: Sequence[object], *, more: bool) -> None:
         # Without a time further back the next page would be this one again.
         page = {"messages": messages, "more": more and any(map(_when, messages))}
-        _save(self._page(len(self._pages)), page)
+        save(self._page(len(self._pages)), page)
         self._pages.append(page)
 
     def threads_missing(self) -> list[str]:
         roots = (m for page in self._pages for m in _list(page, "messages") if isinstance(m, dict))
         begun = dict.fromkeys(_text(m, "ts") for m in roots if m.get("reply_count") and _when(m))
-        return [ts for ts in begun if "messages" not in _loaded(self._thread(ts))]
+        return [ts for ts in begun if "messages" not in loaded(self._thread(ts))]
 
     def add_thread(self, thread: str, messages: Sequence[object]) -> None:
-        _save(self._thread(thread), {"messages": messages})
+        save(self._thread(thread), {"messages": messages})
 
     def finish(self) -> None:
         about = {"oldest": _ts(self.oldest), "latest": _ts(self.latest), "done": True}
-        _save(self._folder / "about.json", about)
+        save(self._folder / "about.json", about)
         self.done = True
 
     def records(self) -> Iterator[Record]:
         """Every message once, up to the time the reading began."""
         seen: set[str] = set()
-        threads = (_loaded(path) for path in sorted(self._folder.glob("thread-*.json")))
+        threads = (loaded(path) for path in sorted(self._folder.glob("thread-*.json")))
         for page in (*self._pages, *threads):
             for message in _list(page, "messages"):
                 at = _when(message)
@@ -333,29 +324,7 @@ def _refused(error: SlackRefusal, place: str) -> BadInput:
             place=place,
             remedy="Add it to the app (vigilbot manifest prints what is needed), then install the app again",
         )
-    return BadInput(str(error), place=place, remedy=_AGAIN)
-
-
-def _loaded(path: Path) -> Mapping[str, Any]:
-    """A file's object; empty when there is none, or it broke off: it is read again then."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _save(path: Path, value: Mapping[str, Any]) -> None:
-    """All or nothing, for the owner's eyes: these are people's words."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.partial")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(json.dumps(value).encode())
-        partial.replace(path)
-    except OSError as error:
-        reason = error.strerror or "cannot be written"
-        raise BadInput(reason, place=str(path), remedy="Make room, or name another data.dir") from error
+    return BadInput(str(error), place=place, remedy=AGAIN)
 
 
 def _when(message: object) -> tuple[datetime, str] | None:

@@ -134,7 +134,7 @@ def _beside(settings: Settings) -> Iterator[Kept]:
     for copy in sorted(folder.glob(f"{LEDGER}.replaced-*")):
         yield _yours(copy, "the ledger that `vigilbot restore` replaced", "everything that was in it then")
     if (history := folder / "history").exists():
-        yield _yours(history, "pages of `vigilbot replay slack:`", "what people wrote")
+        yield _yours(history, "pages of `vigilbot replay slack:` and `lark:`", "what people wrote")
     yield _yours(
         Path("files you named"),
         "backups, exports, kept replies of models (--cache), logs",
@@ -155,7 +155,8 @@ def _platform(settings: Settings, environ: Mapping[str, str]) -> Iterator[Leaves
         everywhere = f"*.{own}" if ours == own else host
         yield Leaves(
             host=host,
-            what="cards, notices and private replies; questions about channels and people",
+            what="cards, notices and private replies; questions about channels and people"
+            + ("" if kind == "slack" else "; documents that people link to"),
             when="while the bot runs" + (_proxied(environ) if ours == own else ""),
         )
         if not pushed:

@@ -279,7 +279,8 @@ class EmbedderSettings:
     model: str = setting(
         "all-MiniLM-L6-v2",
         "Names the vector space; vectors of different names are never compared. The default comes with the "
-        "package.",
+        "package and reads English; for Chinese and other languages take a multilingual one, such as "
+        "paraphrase-multilingual-MiniLM-L12-v2, with its folder as path.",
     )
     path: Path | None = setting(
         None, "Folder of a sentence-transformers model. null: the one that comes with the package."

@@ -177,7 +177,8 @@ _NAMES_ANSWER = re.compile(
     r"|resposta|risposta|antwoord"
     r"|antworten|svar|svaret|botten|boten|odpowiedz|bota?|бот\w*|ответ\w*|jawaban\w*"
     r"|the (?:above )?(?:answer|reply|suggestion)"
-    r"|answer above|الروبوت|البوت|הבוט)(?!\w)|机器人|(?:这|那|上面|上述|刚才)(?:个|的|张|条)*(?:回答|答案|卡片|建议)|ボット|봇"
+    r"|answer above|الروبوت|البوت|הבוט)(?!\w)|机器人|ボット|봇"
+    r"|(?:这|那|上面|上述|刚才)(?:个|的|张|条)*(?:回答|答案|卡片|建议)"
 )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from vigilbot.domain import Answer, Dialogue, Passage, PassageKind, Question
 from vigilbot.engines.extractive.confidence import Confidence, evidence, features, shipped
 from vigilbot.engines.extractive.quoting import marked, quoted
+from vigilbot.engines.extractive.unread import likeness, unread, worded_alike
 from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 from vigilbot.text.conflicts import conflict
@@ -72,6 +73,7 @@ class Answerer:
         self, *, model: str, coefficients: Confidence | None = None, refuse: float | None = None
     ) -> None:
         known = coefficients or shipped()
+        self._model = model
         self._votes, self._near, self._document = known.of(model), known.near, known.document
         self._refuse = known.refuse if refuse is None else refuse
         self.post_threshold = known.post
@@ -80,9 +82,15 @@ class Answerer:
         """From passages in the reranker's order. A refusal keeps confidence and features, for the record."""
         if not passages:
             return Answer(text="", passages=(), confidence=0.0, reason="nothing is known about this")
+        foreign = unread(question.text, model=self._model)
+        if foreign and not (passages := worded_alike(question.text, passages)):
+            reason = "no known case is worded like this, and the embedding model does not read the language"
+            return Answer(text="", passages=(), confidence=0.0, reason=reason)
         first = passages[0]
         found = evidence(first)
         confidence = self._probability(question, first, found)
+        if foreign and first.entry.kind is PassageKind.QA:
+            confidence = max(confidence, likeness(question.text, first.entry.question))
         if another := _another(question.text, first):
             found["clash"] = 1.0
             reason = f"the known case is about another {another}"
