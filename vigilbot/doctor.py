@@ -93,8 +93,8 @@ class Premises:
 
     ``platform`` looks at the connection to the chat platform; its checks come last, under names of their
     own. ``leaving`` says what is fetched from the web. ``known_bad`` names malicious packages that are here,
-    ``retention`` how long texts are kept and what its last round removed. ``try_models`` makes one tiny request to each
-    configured language model; None without any.
+    ``retention`` how long texts are kept and what its last round removed. ``try_models`` makes one tiny
+    request to each configured language model; None without any.
 
     ``generation`` says what state the vector index's files are in, for the model's vectors in the
     ledger: "" for none, "sound", or what is the matter; None when vectors are searched without files.

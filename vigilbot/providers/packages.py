@@ -1,4 +1,4 @@
-"""Releases of packages that must not run here: what somebody slipped into them reads secrets and sends them on.
+"""Releases of packages that must not run here: what was slipped into them reads secrets and sends them on.
 
 The lock file keeps them out; this is for environments that were made without it. Nothing is imported to find
 out. A release that is here has run already, so that the remedy begins with the secrets.
@@ -34,7 +34,7 @@ _REMEDY = (
 def known_bad(
     installed: Callable[[str], str | None] | None = None, *, folder: Path | None = None
 ) -> tuple[str, ...]:
-    """What is here of it, as words. ``installed`` tells a package's version, ``folder`` holds the packages."""
+    """What is here of it, as words. ``installed`` tells a package's version, ``folder`` holds them all."""
     told = installed or _installed
     found = [
         f"{name} {here}"
