@@ -42,7 +42,7 @@ demo: install ## try the bot in a browser, until Ctrl-C; ARGS=--headless tells t
 	@$(VENV)/bin/vigilbot demo $(ARGS)
 
 test: install ## run all tests
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest -n 4 --dist worksteal
 
 e2e: install ## try the demo's page in a real browser (Chromium); E2E_SHOTS=folder keeps pictures
 	@$(PY) -m pytest tests/e2e -m e2e
@@ -51,7 +51,7 @@ check: install ## format, lint, types, then all tests (architecture and document
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy vigilbot
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest -n 4 --dist worksteal
 
 format: install ## put the code into the project's format and mend what the linter can
 	@$(PY) -m ruff check --fix .
@@ -68,7 +68,7 @@ load: install ## 10,000 messages over 1,000 on-calls with a slow model: order, m
 	@$(PY) -m tests.chaos.load
 
 fuzz: install ## the long attacks: 100,000 texts, 100 tenants, every injected order; minutes
-	@$(PY) -m pytest tests/security tests/unit/engines/test_model_faults.py -m "fuzz or not fuzz" -n auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest tests/security tests/unit/engines/test_model_faults.py -m "fuzz or not fuzz" -n 4 --dist worksteal
 
 bench: install ## measure everything and write BENCHMARKS.md's tables; VIGILBOT_DATA=folder for judgement
 	@$(VENV)/bin/vigilbot bench --write BENCHMARKS.md

@@ -230,7 +230,7 @@ async def test_no_card_goes_out_after_an_analyst_was_faster(tmp_path: Path) -> N
         await c.taught()
         c.ws.faults.limit("chat.postMessage", retry_after=2)
         ts = await c.say("omar", AGAIN)
-        await eventually(lambda: c.rows("SELECT 1 FROM deliveries WHERE attempts = 1"))
+        await eventually(lambda: c.rows("SELECT 1 FROM deliveries WHERE last_error <> ''"))
         await c.say("sam", ANSWERED, thread=ts)
         ended = "SELECT 1 FROM deliveries WHERE state IN ('beaten_by_human', 'skipped')"
         await eventually(lambda: c.rows(ended))

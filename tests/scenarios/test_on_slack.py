@@ -22,6 +22,7 @@ ELSEWHERE = {
     "direct_message_of_another_company": "its channel is made by hand; tests/live has direct messages",
     "hostile_text": "Slack itself turns <!channel> into a broadcast while it is typed",
     "platform_loses_its_answer": "counts the tries of a platform that answers at once",
+    "platform_refuses_always": "Slack says in real seconds when to come back",
     "platform_refuses_twice": "Slack says in real seconds when to come back",
 }
 """Scenarios that cannot be played in Slack, and why."""

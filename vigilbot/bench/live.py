@@ -20,6 +20,7 @@ from vigilbot.knowledge.spaces import PUBLIC
 from vigilbot.ports import Embedder
 from vigilbot.providers.clock import SystemClock
 from vigilbot.serve import Service, keep_what_is_loaded
+from vigilbot.serve.chat import Chat
 from vigilbot.serve.slack import SlackSecrets, slack_chat
 from vigilbot.settings import Settings, load
 
@@ -49,10 +50,12 @@ class Other:
 
 
 @asynccontextmanager
-async def stage(role: str, number: float) -> AsyncIterator[tuple[Other, Mapping[str, Any]]]:
+async def stage(
+    role: str, number: float, *, module: str = "vigilbot.bench.stage"
+) -> AsyncIterator[tuple[Other, Mapping[str, Any]]]:
     """The other side, and what it says of itself; ended on the way out."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "vigilbot.bench.stage", role, str(number)),
+        *(sys.executable, "-m", module, role, str(number)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE,
@@ -116,12 +119,17 @@ def settings_for(slack: Mapping[str, Any], folder: Path, **more: str) -> Setting
 
 @asynccontextmanager
 async def live(
-    settings: Settings, slack: Mapping[str, Any], *, embedder: Embedder | None = None
+    settings: Settings,
+    slack: Mapping[str, Any],
+    *,
+    embedder: Embedder | None = None,
+    chat: Chat | None = None,
 ) -> AsyncIterator[Live]:
-    """Runs until the way out, and then stops as a bot stops."""
-    secrets = SlackSecrets(bot_token=slack["bot"], app_token=slack["app"], signing_secret=slack["secret"])
+    """Runs until the way out, and then stops as a bot stops. Without another ``chat`` it is in Slack."""
     clock = SystemClock()
-    chat = slack_chat(settings, secrets, clock=clock)
+    if chat is None:
+        tokens = {"bot_token": slack["bot"], "app_token": slack["app"], "signing_secret": slack["secret"]}
+        chat = slack_chat(settings, SlackSecrets(**tokens), clock=clock)
     service = Service(
         settings=settings, chat=chat, clock=clock, embedder=embedder, loaded=keep_what_is_loaded
     )

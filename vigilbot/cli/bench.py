@@ -164,9 +164,11 @@ def _sections(part: Part, data: Path | None, sizes: tuple[int, ...]) -> list[Sec
     settings, progress = settings_of(None, None), TerminalProgress()
     if part is Part.LATENCY:
         from vigilbot.bench import latency as speed
+        from vigilbot.bench import platforms
         from vigilbot.bench.overhead import measure_overhead
 
-        return [*asyncio.run(speed.measure(progress)), asyncio.run(measure_overhead(progress))]
+        found = [*asyncio.run(speed.measure(progress)), *asyncio.run(platforms.measure(progress))]
+        return [*found, asyncio.run(measure_overhead(progress))]
     if part is Part.THROUGHPUT:
         from vigilbot.bench import throughput as events
 
