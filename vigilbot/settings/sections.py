@@ -108,6 +108,7 @@ class ScopeSettings:
     statement: str = setting(
         "",
         "What the bot answers, in the operator's words: product, topics, and what it must leave to people. "
+        "A language model goes by it; the extractive engine cannot read it, and answers what it knows. "
         "Empty: every question somebody asks for help with.",
     )
     space: str = setting(
