@@ -6,6 +6,7 @@ answered question its one lesson. The long way: `make chaos`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import pytest
 
 from tests.chaos.crash_points import POINTS
 from tests.chaos.lives import Outcome, Plan, lived
-from tests.chaos.process import Launcher
+from tests.chaos.process import Launcher, launching
 
-SHARDS, KILLS, EVENTS = 4, 50, 200
+WORLDS, KILLS, EVENTS = 4, 50, 200
 SEED = int(os.environ.get("SEED", "1"))
 
 
@@ -26,15 +27,19 @@ def adds_up(outcome: Outcome, plan: Plan) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.parametrize("shard", range(SHARDS))
-async def test_fifty_kills_lose_nothing_and_repeat_nothing(
-    tmp_path: Path, launcher: Launcher, shard: int
-) -> None:
-    points = tuple(POINTS)[shard::SHARDS]
-    plan = Plan(seed=100 * SEED + shard, lives=KILLS, events=EVENTS, points=points)
-    outcome = await lived(tmp_path, plan, launcher=launcher)
-    adds_up(outcome, plan)
-    assert len(outcome.struck) >= len(points) // 3, "hardly any point was passed: the test shows little"
+async def test_two_hundred_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
+    """In worlds side by side: most of a life is waiting."""
+
+    async def world(number: int) -> tuple[Plan, Outcome]:
+        points = tuple(POINTS)[number::WORLDS]
+        plan = Plan(seed=100 * SEED + number, lives=KILLS, events=EVENTS, points=points)
+        async with launching() as own:
+            return plan, await lived(tmp_path / str(number), plan, launcher=own)
+
+    for plan, outcome in await asyncio.gather(*(world(number) for number in range(WORLDS))):
+        adds_up(outcome, plan)
+        enough = len(plan.points) // 3
+        assert len(outcome.struck) >= enough, "hardly any point was passed: the test shows little"
 
 
 @pytest.mark.asyncio(loop_scope="session")
