@@ -12,7 +12,6 @@ from tests.scenarios.test_scenarios import CORE
 from vigilbot.providers.llm import LiteLlm
 from vigilbot.testing import MarkPlayer, ScriptedModel, play, read_scenario
 
-
 SURER = {"target_precision"}
 """Scenarios about a confidence that the scripted model does not give: it is always sure."""
 

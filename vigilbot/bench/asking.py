@@ -23,11 +23,11 @@ class Waited:
 
 
 class Questions:
-    """Asks made questions, each of them once."""
+    """Asks made questions, each of them once, from number ``first`` on."""
 
-    def __init__(self, people: Other) -> None:
+    def __init__(self, people: Other, *, first: int = 0) -> None:
         self._people = people
-        self._next = 0
+        self._next = first
 
     async def ask(self, do: str, **arguments: object) -> Waited:
         """``single``, ``together`` or ``poisson`` of the stage, and what became of it."""
