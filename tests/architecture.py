@@ -73,6 +73,8 @@ HEAVY = frozenset(
 )
 TRAINING_ONLY = frozenset({"sklearn"})
 """Allowed in modules called `train`, `train_*` or `*_training`, wherever numbers are computed."""
+CHATS = ("slack", "lark")
+"""Modules called so, or so and something more, are blind to each other: what both need has a neutral name."""
 _TRAINING = re.compile(r"train(_\w+)?|\w+_training")
 
 
@@ -193,7 +195,7 @@ def _directions(name: str, imports: list[Import]) -> Iterator[str]:
     for used in imports:
         top = used.target.split(".")[0]
         if top == PACKAGE:
-            reason = _refused(part, _part(used.target))
+            reason = _refused(part, _part(used.target)) or _of_another_chat(name, used.target)
         elif top in sys.stdlib_module_names:
             reason = ""
         else:
@@ -224,6 +226,17 @@ def _refused(part: str, target: str) -> str:
     if target == "settings" and layer < COMPOSING and part not in SETTINGS_READERS:
         return "only the composing layers read settings"
     return ""
+
+
+def _of_another_chat(name: str, target: str) -> str:
+    own, other = _chat(name), _chat(target)
+    return f"what is of {own} is blind to what is of {other}" if own and other and own != other else ""
+
+
+def _chat(module: str) -> str:
+    """The chat platform that a module is of; "" for what is neutral."""
+    first = [part.partition("_")[0] for part in module.split(".")]
+    return next((chat for chat in CHATS if chat in first), "")
 
 
 def _refused_library(name: str, part: str, library: str) -> str:

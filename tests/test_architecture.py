@@ -73,8 +73,11 @@ CLEAN = {
 }
 
 
+CHATS = {f"vigilbot.platforms.{name}": "" for name in ("slack", "slack_links", "lark", "lark_cards")}
+
+
 def test_a_clean_tree_has_no_violations() -> None:
-    assert violations(CLEAN) == []
+    assert violations({**CLEAN, **CHATS}) == []
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,12 @@ def test_a_clean_tree_has_no_violations() -> None:
         ),
         ("vigilbot.providers.embedder", "from vigilbot.settings import load\n", "does not see 'settings'"),
         ("vigilbot.providers.embedder", "import chromadb\n", "'chromadb' is not for 'providers'"),
+        (
+            "vigilbot.platforms.lark_cards",
+            "from vigilbot.platforms.slack_links import openable\n",
+            "what is of lark is blind to what is of slack",
+        ),
+        ("vigilbot.platforms.slack", "from vigilbot.platforms import lark\n", "is blind to what is of lark"),
         ("vigilbot.workspace.page", "from vigilbot.domain import Message\n", "knows nothing of the core"),
         ("vigilbot.workspace.page", "import click\n", "'click' is not for 'workspace'"),
         ("vigilbot.surprise", "", "has no layer"),
@@ -133,7 +142,7 @@ def test_a_clean_tree_has_no_violations() -> None:
     ],
 )
 def test_a_planted_violation_is_found(module: str, text: str, said: str) -> None:
-    found = violations({**CLEAN, module: text})
+    found = violations({**CLEAN, **CHATS, module: text})
     assert any(said in line for line in found), found
 
 
@@ -143,11 +152,20 @@ def test_a_planted_violation_is_found(module: str, text: str, said: str) -> None
         ("vigilbot.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import vigilbot.app\n"),
         ("vigilbot.errors", "x = 1\n" * MODULE_LINES),
         ("vigilbot.errors", "def f():\n" + "    x = 1\n" * (FUNCTION_LINES - 1)),
+        ("vigilbot.platforms.lark_cards", "from vigilbot.platforms.links import openable\n"),
+        ("vigilbot.app", "from vigilbot.platforms.slack import SlackAdapter\n"),
         ("vigilbot.evals.gold", "from vigilbot.platforms.replay import Export\n"),
     ],
 )
 def test_what_is_allowed_is_not_found(module: str, text: str) -> None:
-    assert violations({**CLEAN, module: text, "vigilbot.platforms.replay": "", "vigilbot.evals": ""}) == []
+    below = {
+        "vigilbot.platforms": "",
+        "vigilbot.platforms.links": "",
+        "vigilbot.platforms.replay": "",
+        "vigilbot.platforms.slack": "",
+        "vigilbot.evals": "",
+    }
+    assert violations({**CLEAN, **below, module: text}) == []
 
 
 @pytest.mark.parametrize(

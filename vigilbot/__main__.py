@@ -45,7 +45,7 @@ COMMANDS: Mapping[str, LazyCommand] = MappingProxyType(
         "manifest": LazyCommand(
             "vigilbot.cli.manifest:manifest", "Print the Slack app's manifest: scopes, events, commands."
         ),
-        "run": LazyCommand("vigilbot.cli.run:run", "Run the bot in Slack."),
+        "run": LazyCommand("vigilbot.cli.run:run", "Run the bot in Slack, Lark or Feishu."),
         "kb": LazyCommand("vigilbot.cli.kb:kb", "See and mend what the bot knows."),
         "backup": LazyCommand(
             "vigilbot.cli.backup:backup", "Copy the ledger into one file, beside a running bot."

@@ -63,8 +63,8 @@ POINTS: Mapping[str, tuple[str, str, str]] = {
     # it starts
     "gaps marked: after": ("vigilbot.serve.door", "Door.gaps", "ask"),
     "connected: after": ("vigilbot.platforms.slack", "SlackAdapter.connect", "ask"),
-    "history read: before": ("vigilbot.platforms.slack_backfill", "SlackBackfill.fill", "ask"),
-    "history read: after": ("vigilbot.platforms.slack_backfill", "SlackBackfill.fill", "ask"),
+    "history read: before": ("vigilbot.platforms.backfill", "Backfill.read", "ask"),
+    "history read: after": ("vigilbot.platforms.backfill", "Backfill.read", "ask"),
 }
 STRUCK = "struck at "
 """What the process writes to its log before it dies there."""

@@ -358,6 +358,29 @@ async def test_importing_twice_changes_nothing(known: Known, tmp_path: Path) -> 
     assert not done.changes
 
 
+async def test_an_import_brings_no_secrets_in(known: Known, tmp_path: Path) -> None:
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    line = {
+        "id": "K9",
+        "question": f"What is {key}?",
+        "answer": f"Set {key}.",
+        "precondition": f"With {key}.",
+    }
+    support = {
+        "oncall": "O9",
+        "kind": "learned",
+        "at": "2026-03-01T09:00:00Z",
+        "question": f"{key}?",
+    }
+    origin = {"reason": f"told {key}"}
+    told = json.dumps(line | {"tenant": "T1", "support": [support], "provenance": origin})
+    file = write(tmp_path / "kb.jsonl", told)
+    assert (await imported(known, file)).new == ("K9",)
+    assert (await admin.show_entry(known.ledger, "K9")).now.entry.answer == "Set [REDACTED:aws-access-key]."
+    assert key not in str(await known.all_rows())
+    assert (await imported(known, file)).unchanged == ("K9",)
+
+
 async def test_dry_run_says_the_same_and_changes_nothing(known: Known, tmp_path: Path) -> None:
     file = await exported(known, tmp_path / "kb.jsonl")
     async with knowing(tmp_path / "other") as other:

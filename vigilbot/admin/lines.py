@@ -18,6 +18,7 @@
 
 Only the first three must be there; what else is left out stays as it is in an entry that is known
 already. A field that is not in this list is an error, so that a misspelt one is not lost in silence.
+Keys, passwords and card numbers are taken out of what is read, as out of everything that is learned.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from vigilbot.domain import KnowledgeEntry, PassageKind, SupportKind, Trust
 from vigilbot.errors import BadInput
 from vigilbot.ledger.rows import stamp
 from vigilbot.ports import Row
+from vigilbot.redact import redact_secrets
 
 FORMAT = 1
 MOST = 200_000  # characters of one text
@@ -42,7 +44,8 @@ REMEDY = "`vigilbot kb import --help` lists the fields"
 Id = Annotated[str, Field(pattern=r"^[^\s#\x00-\x1f]{1,200}$")]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Short = Annotated[str, Field(max_length=2000)]
-Said = Annotated[str, Field(max_length=MOST, pattern=r"\S")]
+Text = Annotated[str, Field(max_length=MOST), AfterValidator(redact_secrets)]
+Said = Annotated[str, Field(max_length=MOST, pattern=r"\S"), AfterValidator(redact_secrets)]
 
 
 class _Part(BaseModel):
@@ -63,7 +66,7 @@ class Supporting(_Part):
     kind: SupportKind
     channel: Short = ""
     customer: Short = ""
-    question: Annotated[str, Field(max_length=MOST)] = ""
+    question: Text = ""
     at: AwareDatetime
 
 
@@ -74,7 +77,7 @@ class Provenance(_Part):
     message_ids: tuple[Name, ...] = ()
     operation: Short = ""
     actor: Short = ""
-    reason: Annotated[str, Field(max_length=MOST)] = ""
+    reason: Text = ""
     valid_from: AwareDatetime | None = None
 
 
@@ -90,7 +93,7 @@ class Line(_Part):
     tenant: Name | None = None
     space: Name | None = None
     channel: Short = ""
-    precondition: Annotated[str, Field(max_length=MOST)] = ""
+    precondition: Text = ""
     citations: tuple[Source, ...] = ()
     trust: Trust = Trust.PROBATION
     expires_at: AwareDatetime | None = None

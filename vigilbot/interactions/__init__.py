@@ -35,6 +35,10 @@ Table = Mapping[tuple[InteractionKind, str], Handler]
 NAMELESS = frozenset({InteractionKind.COMMAND, InteractionKind.HOME})
 """There is one of each; its name in the table is ""."""
 
+ONE_WRITE = frozenset(
+    {ActionKind.ACCEPT, ActionKind.TAKE_BACK, ActionKind.WITHDRAW, ActionKind.POST, ActionKind.DISMISS}
+)
+"""Clicks that come down to one write, with nothing behind it: what failed was not done."""
 OLD = "This card is from an older version."
 PATIENCE = 1.9  # seconds until an answer, whatever it is
 COMPLETING = 1.5  # of these, for asking the platform who it was
@@ -132,7 +136,7 @@ class Desk:
                 await self._ledger.write(noted)
         except Exception:  # whoever clicked must get an answer, whatever broke; the log has the rest
             log.exception("%s failed (reference %s)", _name(interaction), reference)
-            return Response(text=f"Something went wrong, and it was recorded. (reference {reference})")
+            return Response(text=_failed(interaction, reference))
         self._wake()
         return response
 
@@ -179,6 +183,15 @@ async def nothing_to_do(_: Interaction) -> Response:
 
 
 LINKS: Table = {(InteractionKind.CLICK, ActionKind.OPEN.value): nothing_to_do}
+
+
+def _failed(interaction: Interaction, reference: str) -> str:
+    if interaction.kind is InteractionKind.CLICK and interaction.name in ONE_WRITE:
+        return f"This did not work: your click was not taken. Please click again. (reference {reference})"
+    return (
+        "Something went wrong. It may not be done, or only in part: please look before you try again. "
+        f"(reference {reference})"
+    )
 
 
 def _watermark(place: tuple[str, str], thread: str, after: str) -> Watermark:

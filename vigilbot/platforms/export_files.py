@@ -32,6 +32,17 @@ class Limits:
     total: int = 4 * 2**30
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportChannel:
+    """A channel as the export lists it. ``folder`` holds its days."""
+
+    id: str
+    name: str
+    folder: str
+    private: bool = False
+    external: bool = False
+
+
 class ExportFiles(Protocol):
     """Names are relative to the folder that holds users.json; ``/`` separates folders."""
 

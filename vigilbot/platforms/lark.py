@@ -6,10 +6,9 @@ what nobody has a use for is acknowledged and counted, since Lark would repeat i
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -17,8 +16,9 @@ from aiohttp import web
 
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
+from vigilbot.platforms.backfill import Backfill
 from vigilbot.platforms.lark_answers import LarkAnswers, is_click
-from vigilbot.platforms.lark_backfill import LarkBackfill
+from vigilbot.platforms.lark_backfill import LarkPast
 from vigilbot.platforms.lark_client import LarkClient
 from vigilbot.platforms.lark_documents import LarkDocuments
 from vigilbot.platforms.lark_events import events_of
@@ -30,12 +30,12 @@ from vigilbot.platforms.lark_socket import LarkSocket
 from vigilbot.platforms.lark_webhook import Untrusted, opened
 from vigilbot.platforms.lark_words import Words
 from vigilbot.platforms.payloads import Skipped, map_in, text_in
+from vigilbot.platforms.tasks import Tasks
 from vigilbot.ports import Clock, Inbound, TransportState
 
 log = logging.getLogger("vigilbot.lark")
 
 PATH: Final = "/lark/events"
-PAUSE: Final = 30.0  # seconds until history that could not be read is tried again
 LEAVE: Final = 3.0  # seconds that what runs at the end may still take
 Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
@@ -73,16 +73,22 @@ class LarkAdapter(LarkPosting):
         self._encrypt_key, self._token = encrypt_key, token
         self._mode, self._path = mode, path
         self._timeout, self._ping = timeout, ping
+        self._replies = Tasks(log)
+        self._background = Tasks(log)
         self._answers = LarkAnswers(
-            client=client, people=people, posting=self, words=words, clock=clock, spawn=self._behind
+            client=client, people=people, posting=self, words=words, clock=clock, spawn=self._replies.spawn
         )
-        self._backfill = LarkBackfill(client=client, clock=clock, problems=self._problems)
-        self._filling = asyncio.Lock()
+        self._backfill = Backfill(
+            LarkPast(client=client, people=people, clock=clock),
+            inbound=lambda: self._inbound,
+            problems=self._problems,
+            tasks=self._background,
+            log=log,
+        )
         self.ignored: Counter[str] = Counter()
         self._inbound: Inbound | None = None  # None: nothing is taken in
         self._socket: LarkSocket | None = None
         self._last_event_at: datetime | None = None
-        self._background: set[asyncio.Task[Any]] = set()
 
     @property
     def tenant(self) -> str:
@@ -114,26 +120,15 @@ class LarkAdapter(LarkPosting):
             raise
 
     async def backfill(self) -> int:
-        inbound = self._inbound
-        if inbound is None:
-            return 0
-        async with self._filling:
-            new = await self._backfill.fill(inbound, self._people.me)
-        if self._backfill.incomplete:
-            self._behind(self._fill_again(after=PAUSE))
-        return new
+        return await self._backfill.read()
 
     async def disconnect(self) -> None:
         self._inbound = None
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close(leave=LEAVE)
-        waited = {task for task in self._background if task is not asyncio.current_task()}
-        if waited:
-            await asyncio.wait(waited, timeout=LEAVE)
-        for task in waited:
-            task.cancel()
-        await asyncio.gather(*waited, return_exceptions=True)
+        await self._background.end(within=0)
+        await self._replies.end(within=LEAVE)
         await self._client.close()
 
     def state(self) -> TransportState:
@@ -221,24 +216,9 @@ class LarkAdapter(LarkPosting):
 
     async def _hello(self, again: bool) -> None:
         """A connection is new: what came while there was none is read. Runs before its first event."""
-        inbound = self._inbound
-        while inbound is not None and inbound is self._inbound:
-            try:
-                await inbound.gaps()
-                break
-            except VigilBotError as error:  # nothing is taken in before the gap is marked
-                log.error("the gap before this connection could not be marked: %s", error)
-                await asyncio.sleep(1)
+        await self._backfill.mark()
         if again:
-            self._behind(self._fill_again())
-
-    async def _fill_again(self, *, after: float = 0.0) -> None:
-        await asyncio.sleep(after)
-        try:
-            log.info("read what was missed: %d happenings were new", await self.backfill())
-        except VigilBotError as error:
-            log.error("what was missed was not taken in: %s", error)
-            self._behind(self._fill_again(after=PAUSE))
+            self._backfill.read_behind()
 
     # -- the beginning
 
@@ -253,15 +233,3 @@ class LarkAdapter(LarkPosting):
                     place=name,
                     remedy="Copy it from the app's page Events & Callbacks, Encryption Strategy",
                 )
-
-    def _behind(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-
-        def done(task: asyncio.Task[Any]) -> None:
-            self._background.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("work for Lark broke off", exc_info=error)
-
-        task.add_done_callback(done)
-        return task

@@ -13,8 +13,8 @@ from typing import Any, Final
 from vigilbot.cards import Action, ActionKind, Card, Field, FieldKind, Form, Notice, Panel, Section
 from vigilbot.domain import Decision
 from vigilbot.platforms.lark_markdown import escaped, lark_markdown, link, own_markdown
-from vigilbot.platforms.slack_links import openable
-from vigilbot.platforms.slack_rich_text import cited_links, cut
+from vigilbot.platforms.lengths import cut
+from vigilbot.platforms.links import cited_links, openable
 from vigilbot.text import clean
 
 Element = dict[str, Any]

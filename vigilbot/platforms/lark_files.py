@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Final
 
 from vigilbot.domain import Image
 from vigilbot.errors import PlatformRefused
 from vigilbot.platforms.lark_client import LarkClient
 from vigilbot.platforms.lark_content import SCHEME
-from vigilbot.platforms.slack_files import media_type
+from vigilbot.platforms.pictures import data_url
 
 LARGEST: Final = 5 * 2**20
 
@@ -26,7 +25,4 @@ class LarkFiles:
             raise PlatformRefused("not a picture of Lark's")
         path = f"/im/v1/messages/{message}/resources/{key}"
         content, _ = await self._client.fetch(path, most=LARGEST, type="image")
-        kind = media_type(content)
-        if not kind:
-            raise PlatformRefused(f"{key}: neither PNG, JPEG, GIF nor WebP")
-        return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        return data_url(content, name=key)

@@ -6,7 +6,7 @@ Pure. A frame that cannot be read raises ValueError; fields that nobody knows ar
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -127,10 +127,6 @@ class Joined:
         for name, found in list(self._waiting.items()):
             if now - found.since > _PATIENCE or len(self._waiting) > _WAITING:
                 del self._waiting[name]
-
-
-def headers_of(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(values.items())
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from vigilbot.domain import Event
 from vigilbot.errors import BadInput, PlatformError
+from vigilbot.platforms.export_files import ExportChannel
 from vigilbot.platforms.kept_pages import AGAIN, FRESH, TRIES, Phase, check_days, loaded, save
 from vigilbot.platforms.lark_calls import is_command
 from vigilbot.platforms.lark_client import GONE, NO_SCOPE, NOT_IN_CHAT, LarkClient, LarkRefusal
@@ -25,7 +26,6 @@ from vigilbot.platforms.lark_identity import who_am_i
 from vigilbot.platforms.lark_people import LarkPeople
 from vigilbot.platforms.payloads import list_in, text_in
 from vigilbot.platforms.replay import Export, export_of
-from vigilbot.platforms.slack_records import ExportChannel
 from vigilbot.ports import Clock
 
 Record = Mapping[str, Any]

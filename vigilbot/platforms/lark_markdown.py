@@ -13,9 +13,9 @@ from typing import Final
 
 from markdown_it.token import Token
 
-from vigilbot.platforms.slack_links import names_another, openable, shown_url
-from vigilbot.platforms.slack_markdown import parsed
-from vigilbot.platforms.slack_rich_text import Links, cut, own_links
+from vigilbot.platforms.lengths import cut
+from vigilbot.platforms.links import Links, names_another, openable, own_links, shown_url
+from vigilbot.platforms.markdown import parsed
 from vigilbot.text import clean, links
 
 _SPECIAL: Final = re.compile(r"[<>&*_~`\[\]()#!|\\]")

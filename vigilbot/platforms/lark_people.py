@@ -102,9 +102,6 @@ class LarkPeople:
     def forget_chat(self, chat: str) -> None:
         self._chats.drop(chat)
 
-    def forget_person(self, user: str) -> None:
-        self._people.drop(user)
-
     def name(self, user: str) -> str:
         """As far as it is remembered, "" otherwise."""
         known = self._people.get(user)

@@ -22,9 +22,9 @@ from vigilbot.platforms.lark_cards import Element, Say, card_content, notice_con
 from vigilbot.platforms.lark_client import GONE, LarkClient, LarkRefusal
 from vigilbot.platforms.lark_people import LarkPeople
 from vigilbot.platforms.lark_words import Words
+from vigilbot.platforms.lengths import cut
 from vigilbot.platforms.pacing import FateUnknown
 from vigilbot.platforms.payloads import text_in
-from vigilbot.platforms.slack_rich_text import cut
 
 log = logging.getLogger("vigilbot.lark")
 

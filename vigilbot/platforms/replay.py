@@ -21,6 +21,7 @@ from vigilbot.errors import BadExport, PlatformError
 from vigilbot.platforms.export_files import (
     CHANNEL_FILES,
     USER_FILES,
+    ExportChannel,
     ExportFiles,
     Limits,
     load_list,
@@ -28,7 +29,6 @@ from vigilbot.platforms.export_files import (
 )
 from vigilbot.platforms.payloads import Skipped
 from vigilbot.platforms.slack_records import (
-    ExportChannel,
     Workspace,
     channels_of,
     event_of,

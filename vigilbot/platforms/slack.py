@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -24,9 +24,10 @@ from slack_bolt.response import BoltResponse
 
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
+from vigilbot.platforms.backfill import Backfill
 from vigilbot.platforms.payloads import Skipped, map_in, text_in
 from vigilbot.platforms.slack_answers import SlackAnswers
-from vigilbot.platforms.slack_backfill import SlackBackfill
+from vigilbot.platforms.slack_backfill import SlackPast
 from vigilbot.platforms.slack_calls import is_call
 from vigilbot.platforms.slack_client import BAD_TOKEN, SlackClient, SlackRefusal, proxy_in_use
 from vigilbot.platforms.slack_events import Me, event_of
@@ -34,6 +35,7 @@ from vigilbot.platforms.slack_people import SlackPeople
 from vigilbot.platforms.slack_posting import SlackPosting
 from vigilbot.platforms.slack_signatures import Signatures
 from vigilbot.platforms.slack_socket import SlackSocket
+from vigilbot.platforms.tasks import Tasks
 from vigilbot.ports import Clock, Inbound, TransportState
 
 log = logging.getLogger("vigilbot.slack")
@@ -43,7 +45,6 @@ REMEDY: Final = (
     "Create the app from the output of `vigilbot manifest`, install it, and copy the token from its page"
 )
 REVOKED: Final = "Slack says that the app was removed or its token revoked. Install it again and restart"
-PAUSE: Final = 30.0  # seconds until history that could not be read is tried again
 LEAVE: Final = 3.0  # seconds that what runs at the end may still take
 _STAMP: Final = re.compile(r"[0-9]{1,12}")
 Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
@@ -81,11 +82,19 @@ class SlackAdapter(SlackPosting):
         self._mode, self._path = mode, path
         self._timeout = timeout
         self._ping = ping
+        self._taking = Tasks(log)  # requests of Slack's that are not answered yet
+        self._replies = Tasks(log)
+        self._background = Tasks(log)
         self._answers = SlackAnswers(
-            client=client, people=people, posting=self, clock=clock, spawn=self._after
+            client=client, people=people, posting=self, clock=clock, spawn=self._replies.spawn
         )
-        self._backfill = SlackBackfill(client=client, clock=clock, problems=self._problems)
-        self._filling = asyncio.Lock()
+        self._backfill = Backfill(
+            SlackPast(client=client, people=people, clock=clock),
+            inbound=lambda: self._inbound,
+            problems=self._problems,
+            tasks=self._background,
+            log=log,
+        )
         self.ignored: Counter[str] = Counter()
         self._signatures = Signatures(clock=clock, counts=self.ignored)
         self._inbound: Inbound | None = None  # None: nothing is taken in
@@ -94,9 +103,6 @@ class SlackAdapter(SlackPosting):
         self._sockets = 0
         self._greeted = asyncio.Event()
         self._last_event_at: datetime | None = None
-        self._taking: set[asyncio.Task[Any]] = set()  # requests of Slack's that are not answered yet
-        self._replies: set[asyncio.Task[Any]] = set()
-        self._background: set[asyncio.Task[Any]] = set()
 
     @property
     def tenant(self) -> str:
@@ -131,32 +137,25 @@ class SlackAdapter(SlackPosting):
                 )
                 await self._socket.connect(self._timeout)
                 await self._first_hello()
-                self._behind(self._socket.watch())
+                self._background.spawn(self._socket.watch())
         except BaseException:
             await self.disconnect()
             raise
         if proxy := proxy_in_use(self._client.base_url):
             self._problems["proxy"] = f"Requests to Slack go through the proxy that {proxy} names."
-        self._behind(self._warm_up())
+        self._background.spawn(self._warm_up())
 
     async def backfill(self) -> int:
-        inbound = self._inbound
-        if inbound is None:
-            return 0
-        async with self._filling:
-            new = await self._backfill.fill(inbound, self._people.me)
-        if self._backfill.incomplete:
-            self._behind(self._fill_again(after=PAUSE))
-        return new
+        return await self._backfill.read()
 
     async def disconnect(self) -> None:
         self._inbound = None
-        await _ended(self._background, within=0)
-        await _ended(self._taking, within=LEAVE)
+        await self._background.end(within=0)
+        await self._taking.end(within=LEAVE)
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()
-        await _ended(self._replies, within=LEAVE)
+        await self._replies.end(within=LEAVE)
         self._sockets = 0
         await self._client.close()
 
@@ -213,8 +212,7 @@ class SlackAdapter(SlackPosting):
         inbound, task = self._inbound, asyncio.current_task()
         if inbound is None or task is None:
             return BoltResponse(status=503)
-        self._taking.add(task)
-        task.add_done_callback(self._taking.discard)
+        self._taking.hold(task)
         try:
             if is_call(body):
                 if self._signatures.repeated(signature):
@@ -248,7 +246,7 @@ class SlackAdapter(SlackPosting):
         if kind.startswith("subteam_"):
             self._people.forget_groups()
         elif kind == "app_home_opened":
-            self._after(self._answers.home(body, inbound))
+            self._replies.spawn(self._answers.home(body, inbound))
         elif kind in ("app_uninstalled", "tokens_revoked"):
             tokens = map_in(map_in(body, "event"), "tokens")
             if kind == "app_uninstalled" or tokens.get("bot"):
@@ -277,7 +275,7 @@ class SlackAdapter(SlackPosting):
 
     async def _hello(self, connections: int) -> None:
         """A connection is new: what came while there was none is read. Runs before its first event."""
-        inbound, again = self._inbound, self._sockets > 0
+        again = self._sockets > 0
         self._sockets = connections
         self._problems.pop("ghosts", None)
         if connections > 1:
@@ -287,16 +285,10 @@ class SlackAdapter(SlackPosting):
                 "disappear within minutes."
             )
             log.warning(self._problems["ghosts"])
-        while inbound is not None and inbound is self._inbound:
-            try:
-                await inbound.gaps()
-                break
-            except VigilBotError as error:  # nothing is taken in before the gap is marked
-                log.error("the gap before this connection could not be marked: %s", error)
-                await asyncio.sleep(1)
+        await self._backfill.mark()
         self._greeted.set()
         if again:
-            self._behind(self._fill_again())
+            self._backfill.read_behind()
 
     async def _first_hello(self) -> None:
         try:
@@ -304,14 +296,6 @@ class SlackAdapter(SlackPosting):
                 await self._greeted.wait()
         except TimeoutError:
             raise PlatformError("Slack opened a connection and said nothing") from None
-
-    async def _fill_again(self, *, after: float = 0.0) -> None:
-        await asyncio.sleep(after)
-        try:
-            log.info("read what was missed: %d happenings were new", await self.backfill())
-        except VigilBotError as error:
-            log.error("what was missed was not taken in: %s", error)
-            self._behind(self._fill_again(after=PAUSE))
 
     # -- the beginning
 
@@ -362,37 +346,3 @@ class SlackAdapter(SlackPosting):
             await self._people.warm_up()
         except PlatformError as error:  # people are asked for one by one then
             log.info("people could not be listed: %s", error)
-
-    # -- tasks
-
-    def _after(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        return _kept(work, self._replies)
-
-    def _behind(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        return _kept(work, self._background)
-
-
-def _kept(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
-    """A running task that is held on to, and whose failure is told."""
-    task = asyncio.create_task(work)
-    tasks.add(task)
-
-    def done(task: asyncio.Task[Any]) -> None:
-        tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work for Slack broke off", exc_info=error)
-
-    task.add_done_callback(done)
-    return task
-
-
-async def _ended(tasks: set[asyncio.Task[Any]], *, within: float) -> None:
-    """Every task has ended after this: by itself within so many seconds, else cancelled."""
-    waited = {task for task in tasks if task is not asyncio.current_task()}
-    if not waited:
-        return
-    if within:
-        await asyncio.wait(waited, timeout=within)
-    for task in waited:
-        task.cancel()
-    await asyncio.gather(*waited, return_exceptions=True)

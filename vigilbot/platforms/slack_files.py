@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections import OrderedDict
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -12,6 +11,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession
 
 from vigilbot.domain import Image
 from vigilbot.errors import PlatformError, PlatformRefused
+from vigilbot.platforms.pictures import data_url
 
 _FILES: Final = "https://files.slack.com/"
 _REDIRECTS: Final = 5
@@ -60,10 +60,7 @@ class SlackFiles:
             raise PlatformError(f"{name}: {str(error) or type(error).__name__}") from error
         except PlatformError as error:
             raise type(error)(f"{name}: {error}") from None
-        kind = media_type(content)
-        if not kind:
-            raise PlatformRefused(f"{name}: neither PNG, JPEG, GIF nor WebP")
-        picture = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        picture = data_url(content, name=name)
         self._keep(image.url, picture)
         return picture
 
@@ -104,16 +101,3 @@ def _origin(url: str) -> tuple[str, str]:
     """Scheme, and host with port as written: whatever else stands before the path is another origin."""
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.casefold()
-
-
-def media_type(content: bytes) -> str:
-    """The media type that the first bytes show; what a server calls the file is not asked."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "image/webp"
-    return ""

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from vigilbot.errors import BadInput, PlatformError
+from vigilbot.platforms.export_files import ExportChannel
 from vigilbot.platforms.kept_pages import AGAIN, FRESH, TRIES, Phase, check_days, loaded, save
 from vigilbot.platforms.replay import Export, events_of, export_of
 from vigilbot.platforms.slack_client import BAD_TOKEN, NOT_A_MEMBER, SlackClient, SlackRefusal
-from vigilbot.platforms.slack_records import ExportChannel, parse_ts, people_of, workspace_of
+from vigilbot.platforms.slack_records import parse_ts, people_of, workspace_of
 
 Record = dict[str, Any]
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from vigilbot.domain import Event, EventKind, Image
+from vigilbot.platforms.export_files import ExportChannel
 from vigilbot.platforms.payloads import Skipped, list_in, map_in, text_in
 from vigilbot.text import plain
 
@@ -43,17 +44,6 @@ class Person:
     enterprise: str = ""
     guest: bool = False  # restricted to some channels, or a stranger from another workspace
     is_bot: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportChannel:
-    """A channel as the export lists it. ``folder`` holds its days."""
-
-    id: str
-    name: str
-    folder: str
-    private: bool = False
-    external: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,19 +26,17 @@ from vigilbot.cards import (
     plain_text,
 )
 from vigilbot.domain import Decision
-from vigilbot.platforms.slack_links import openable
+from vigilbot.platforms.lengths import cut, units
+from vigilbot.platforms.links import cited_links, openable
 from vigilbot.platforms.slack_rich_text import (
     SHORTENED,
     Element,
-    cited_links,
-    cut,
     labelled,
     own_text,
     rich_text,
     section,
     spoken,
     text_element,
-    units,
 )
 
 Block = dict[str, Any]

@@ -8,19 +8,18 @@ text never names another address than the one it leads to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from markdown_it.token import Token
 
-from vigilbot.platforms.slack_links import names_another, openable, shown_url
-from vigilbot.platforms.slack_markdown import parsed
-from vigilbot.text import canonical_url, clean, links
+from vigilbot.platforms.lengths import cut, units
+from vigilbot.platforms.links import Links, names_another, openable, own_links, shown_url
+from vigilbot.platforms.markdown import parsed
+from vigilbot.text import clean, links
 
 Element = dict[str, Any]
-Links = Callable[[str], str]
-"""The address to open for one that a text holds; "" when it may not be a link there."""
 
 SHORTENED: Final = "… shortened"
 _DEEPEST: Final = 8  # Slack indents lists so far
@@ -31,34 +30,6 @@ _ADDRESS: Final = re.compile(r"https?://[^\s<>]+", re.IGNORECASE)
 _MARKER: Final = re.compile(r"\[(\d{1,3})\]")
 _NUMBER: Final = re.compile(r"\[?0*([1-9]\d{0,2})\]?")
 _MARKS: Final = {"em": "italic", "strong": "bold", "s": "strike"}
-
-
-def units(text: str) -> int:
-    """The length as Slack counts it: UTF-16 code units."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def cut(text: str, longest: int, *, end: str = "…") -> str:
-    """The text without invisible characters, in at most so many units; a cut one ends in ``end``."""
-    text = clean(text[: 4 * longest + 256])
-    if units(text) <= longest:
-        return text
-    room = longest - units(end)
-    kept = text[: max(0, room)]
-    while units(kept) > room:
-        kept = kept[: len(kept) - max(1, (units(kept) - room) // 2)]
-    return kept.rstrip() + end
-
-
-def own_links(url: str) -> str:
-    """Every address that may be a link is one."""
-    return url if openable(url) else ""
-
-
-def cited_links(urls: Sequence[str]) -> Links:
-    """For a card: an address is a link when it is that of a citation, and opens what the ledger says."""
-    known = {canonical_url(url): url for url in reversed(urls) if openable(url)}
-    return lambda url: known.get(canonical_url(url), "")
 
 
 def text_element(text: str, **style: bool) -> Element:

@@ -18,6 +18,12 @@ from vigilbot.providers.reading_text import decoded, heading, sections
 _META = re.compile(rb"<meta[^<>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _XML = re.compile(rb"\A\s*<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})")
 _LOGIN = re.compile(r"(?:^|[/._-])(?:log-?in|sign-?in|signon|sso|saml2?|oauth2?|authorize)(?:[/._-]|$)", re.I)
+_HIDING = re.compile(
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\s*(?:!important\s*)?(?:;|$)", re.I
+)
+_NO_SIZE = re.compile(
+    r"(?:^|;)\s*font-size\s*:\s*0(?:\.0{0,9})?(?:[a-z]{1,4}|%)?\s*(?:!important\s*)?(?:;|$)", re.I
+)
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LEAST = 40  # bytes of text (a Chinese character says as much as three Latin ones) that are worth reading
 _WALL = 1500  # bytes: a page with a password field and less text than this has nothing behind it for us
@@ -33,9 +39,10 @@ def html_page(content: bytes, *, charset: str, url: str) -> Page:
         tree = lxml.html.document_fromstring(text)
     except (ParserError, ValueError) as error:
         raise DocumentRefused("it has no text") from error
+    locked = bool(tree.xpath("//input[translate(@type, 'PASWORD', 'pasword')='password']"))
+    _leave_out_hidden(tree)
     found = _main(tree)
     length = sum(len(section.text.encode("utf-8", "replace")) for section in found)
-    locked = bool(tree.xpath("//input[translate(@type, 'PASWORD', 'pasword')='password']"))
     if length < _WALL and (locked or _LOGIN.search(urlsplit(url).path)):
         raise DocumentRefused("it wants a login first")
     if length < _LEAST:
@@ -43,6 +50,26 @@ def html_page(content: bytes, *, charset: str, url: str) -> Page:
         raise DocumentRefused("its text is made by scripts in the browser" if scripted else "it has no text")
     title = _title(tree)
     return Page(title=title, sections=tuple(_anchored(found, _anchors(tree))))
+
+
+def _leave_out_hidden(tree: lxml.html.HtmlElement) -> None:
+    """Empties what readers never see by the page's own marks: what nobody can check must not be told.
+
+    Panels of tabs and what a search in the page opens stay: readers get to see them. Style sheets are not
+    read.
+    """
+    for element in tree.xpath("//body//*[@hidden or @style]"):
+        if element.get("role") != "tabpanel" and _is_hidden(element):
+            element.clear(keep_tail=True)
+
+
+def _is_hidden(element: lxml.html.HtmlElement) -> bool:
+    if (element.get("hidden") or "").casefold() != "until-found" and "hidden" in element.attrib:
+        return True
+    style = (element.get("style") or "")[:2000]
+    if _HIDING.search(style):
+        return True
+    return bool(_NO_SIZE.search(style)) and not element.xpath("descendant::*/@style[contains(., 'font')]")
 
 
 def _main(tree: lxml.html.HtmlElement) -> list[Section]:

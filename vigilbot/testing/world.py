@@ -82,7 +82,7 @@ class World:
     @property
     def why(self) -> Why:
         bot = self.parts.bot
-        return Why(ledger=bot.ledger, roles=self.parts.roles, spaces_of=spaces_of)
+        return Why(ledger=bot.ledger, knowledge=bot.knowledge, roles=self.parts.roles, spaces_of=spaces_of)
 
     @property
     def asking(self) -> Asking:

@@ -76,6 +76,17 @@ async def test_a_failure_is_answered_with_the_reference_that_the_log_has(
     assert str(error) not in response.text
 
 
+async def test_what_fails_halfway_does_not_say_that_nothing_was_done(tmp_path: Path) -> None:
+    async def handler(_: Interaction) -> Response:
+        raise LedgerError("disk full")
+
+    async with office(tmp_path) as here:
+        confirm = replace(clicked(here), name=ActionKind.CONFIRM.value)
+        desk = desk_of(here, {ACCEPT: handler, (InteractionKind.CLICK, confirm.name): handler})
+        assert "was not taken" in (await desk.act(clicked(here))).text
+        assert "only in part" in (await desk.act(confirm)).text
+
+
 async def test_what_takes_long_says_so_and_answers_later(tmp_path: Path) -> None:
     finished = asyncio.Event()
 

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.interactions.office import Company
 from vigilbot.cards import ActionKind, Form
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import PlatformError
+from vigilbot.interactions import Desk
 from vigilbot.interactions.on_cards import EDITED, LONGEST, OnCards
 from vigilbot.ports import Interaction, InteractionKind, Response
 from vigilbot.settings import load
-from vigilbot.testing import Channel, DirectedEngine, HashEmbedder, Person, ScriptedEngine, World
+from vigilbot.testing import Channel, DirectedEngine, Fault, HashEmbedder, Person, ScriptedEngine, World
 from vigilbot.testing.world import MOMENT
 
 QUESTION = "How do I rotate the signing key of the gateway?"
 ANSWER = "Run gatectl rotate on the primary"
 
 
-def made(folder: Path, **options: str) -> World:
+def made(folder: Path, *, fault: Fault | None = None, **options: str) -> World:
     return World(
         settings=load(options={"retrieval.index": "exact", "oncall.grace": "0s", **options}),
         folder=folder,
@@ -34,6 +36,7 @@ def made(folder: Path, **options: str) -> World:
             "carl": Person(name="carl"),
         },
         channels={"help": Channel(name="help")},
+        wrap=(fault or Fault(fail_at=0)).wrap,
     )
 
 
@@ -255,3 +258,28 @@ async def test_a_card_deleted_by_hand_counts_as_withdrawn(answered: World) -> No
     other = replace(deleted, at=answered.clock.now(), ts="1.000001", key="d2", natural_key="deleted:notice")
     await answered.life.event(other)
     assert await answered.parts.ledger.fetch("SELECT 1 FROM inbox WHERE state != 'done'") == []
+
+
+async def test_an_accept_that_could_not_be_written_is_not_taken_and_says_so(tmp_path: Path) -> None:
+    fault = Fault(fail_at=0)
+    world = made(tmp_path, fault=fault)
+    await world.start()
+    await world.teach(QUESTION, ANSWER)
+    await world.say("carl", QUESTION)
+    await world.wait(timedelta(minutes=1))
+    desk = Desk(
+        bot=world.parts.bot,
+        directory=Company(channels={}),
+        platform=world.platform,
+        clock=world.clock,
+        table=OnCards(clicks=world.parts.bot.clicks).table,
+        wake=lambda: None,
+    )
+    event, value = await world.clicked("carl")
+    click = Interaction(kind=InteractionKind.CLICK, event=event, name=ActionKind.ACCEPT.value, value=value)
+    fault.fail_at = fault.writes + 1
+    failed = await desk.act(click)
+    assert "was not taken" in failed.text
+    assert await world.parts.ledger.runs.feedback(value) == []
+    assert "Thank you: recorded" in (await desk.act(click)).text
+    await world.stop()

@@ -1,4 +1,4 @@
-"""The Lark adapter on the local tenant; the bot's side of it is the record that Slack's tests use."""
+"""The Lark adapter on the local tenant."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from aiohttp import web
-
-from tests.unit.platforms.slack_parts import Inbox
+from tests.unit.platforms.parts import Inbox, connected
 from vigilbot.cards import Action, ActionKind, Card
 from vigilbot.domain import Citation
 from vigilbot.platforms.lark import LarkAdapter
@@ -78,24 +76,11 @@ async def joined(
 
 @asynccontextmanager
 async def listening(lark: LarkAdapter, inbox: Inbox, tenant: LarkTenant) -> AsyncIterator[None]:
-    """Connected, and served over HTTP where that is the mode."""
-    await lark.connect(inbox)
-    runner = None
-    try:
-        if routes := lark.routes():
-            app = web.Application()
-            for method, path, handler in routes:
-                app.router.add_route(method, path, handler)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            tenant.webhook.target = f"http://127.0.0.1:{runner.addresses[0][1]}/lark/events"
+    def called_at(address: str) -> None:
+        tenant.webhook.target = address
+
+    async with connected(lark, inbox, called_at=called_at):
         yield
-    finally:
-        await lark.disconnect()
-        if runner is not None:
-            tenant.webhook.target = ""
-            await runner.cleanup()
 
 
 def card(**given: Any) -> Card:

@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 
 from tests.unit.platforms.lark_parts import WITHIN, adapter, card, joined, listening
-from tests.unit.platforms.slack_parts import Inbox, until
+from tests.unit.platforms.parts import Inbox, until
 from vigilbot.cards import Notice
 from vigilbot.domain import EventKind
 from vigilbot.errors import BadInput, PlatformError
 from vigilbot.ports import Watermark
+from vigilbot.workspace.faults import Trouble
 from vigilbot.workspace.lark import LarkTenant
 from vigilbot.workspace.lark.frames import pack
 
@@ -360,6 +361,18 @@ async def test_a_chat_without_the_bot_is_found_to_be_left():
         await at.lark.backfill()
         left = [e for e in at.inbox.events if e.kind is EventKind.MEMBER_LEFT]
         assert [(e.channel, e.is_self) for e in left] == [(at.chat, True)]
+
+
+async def test_a_history_that_could_not_be_read_is_tried_again(monkeypatch):
+    monkeypatch.setattr("vigilbot.platforms.backfill.PAUSE", 0.05)
+    async with joined() as at:
+        known = await at.say("known")
+        await at.tenant.settled(WITHIN)
+        at.inbox.open_gaps = [gap(at, known)]
+        at.tenant.faults.troubles.append(Trouble(method="/im/v1/messages", status=500, times=3))
+        await at.lark.backfill()
+        assert at.inbox.closed_gaps == []
+        await until(lambda: at.inbox.closed_gaps, seconds=WITHIN)
 
 
 async def test_the_gap_is_read_also_when_the_message_it_begins_at_is_gone():

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from tests.unit.platforms.lark_parts import WITHIN, card, joined
-from tests.unit.platforms.slack_parts import Inbox, until
+from tests.unit.platforms.parts import Inbox, until
 from vigilbot.cards import Field, FieldKind, Form, Panel, Section
 from vigilbot.domain import EventKind
 from vigilbot.platforms.lark_content import said

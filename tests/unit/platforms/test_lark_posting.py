@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.unit.platforms.hostile import TRAPS, hostile_strings
 from tests.unit.platforms.lark_parts import WITHIN, card, joined
-from tests.unit.platforms.slack_parts import until
+from tests.unit.platforms.parts import until
 from vigilbot.cards import Action, ActionKind, Field, FieldKind, Form, Notice, Panel, Section, plain_text
 from vigilbot.domain import Citation, Decision, EventKind, Image
 from vigilbot.errors import PlatformError, PlatformRefused, PlatformUnsure
@@ -21,7 +21,7 @@ from vigilbot.platforms.lark_cards import card_content, form_content, notice_con
 from vigilbot.platforms.lark_client import LarkClient, LarkRefusal
 from vigilbot.platforms.lark_markdown import lark_markdown
 from vigilbot.platforms.lark_posting import as_post, uuid_of
-from vigilbot.platforms.slack_rich_text import cited_links
+from vigilbot.platforms.links import cited_links
 from vigilbot.workspace.faults import Trouble
 from vigilbot.workspace.lark import LarkTenant
 from vigilbot.workspace.lark.cards import problem

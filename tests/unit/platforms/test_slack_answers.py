@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.unit.platforms.slack_parts import Joined, joined, until
+from tests.unit.platforms.parts import until
+from tests.unit.platforms.slack_parts import Joined, joined
 from tests.unit.platforms.test_slack_posting import CARD, cards, now, send
 from vigilbot.cards import Action, ActionKind, Card, Field, Form, Notice, Panel, Section
 from vigilbot.domain import Decision

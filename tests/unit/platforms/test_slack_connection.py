@@ -10,7 +10,8 @@ import time
 import aiohttp
 import pytest
 
-from tests.unit.platforms.slack_parts import Inbox, adapter, joined, listening, until
+from tests.unit.platforms.parts import Inbox, until
+from tests.unit.platforms.slack_parts import adapter, joined, listening
 from vigilbot.domain import EventKind
 from vigilbot.errors import BadInput, PlatformError
 from vigilbot.platforms.pacing import Bucket
@@ -175,6 +176,23 @@ async def test_an_edit_that_was_missed_is_read():
         assert (at.inbox.events[-1].kind, at.inbox.events[-1].text) == (EventKind.EDITED, "second, mended")
 
 
+async def test_a_thread_that_is_gone_takes_nothing_else_of_its_channel_with_it():
+    async with joined() as at:
+        known = await at.ws.say(at.customer, at.channel, "known")
+        await at.ws.settled()
+        await at.slack.disconnect()
+        root = await at.ws.say(at.customer, at.channel, "missed 1")
+        await at.ws.say(at.analyst, at.channel, "missed 2", thread=root)
+        await at.ws.say(at.customer, at.channel, "missed 3")
+        at.inbox.open_gaps = [gap(at, known)]
+        at.ws.faults.fail("conversations.replies", "thread_not_found")
+        again = adapter(at.ws)
+        async with listening(again, at.inbox, at.ws):
+            await again.backfill()
+        assert at.inbox.texts() == ["known", "missed 1", "missed 3"]
+        assert at.inbox.closed_gaps == at.inbox.open_gaps
+
+
 async def test_channels_the_bot_is_in_are_found_once():
     async with Workspace() as ws:
         channel = ws.add_channel("support", members=(ws.bot_user,))
@@ -216,7 +234,7 @@ async def test_history_that_may_not_be_read_is_a_problem_and_the_gap_stays():
 
 
 async def test_history_that_could_not_be_read_is_tried_again(monkeypatch):
-    monkeypatch.setattr("vigilbot.platforms.slack.PAUSE", 0.05)
+    monkeypatch.setattr("vigilbot.platforms.backfill.PAUSE", 0.05)
     async with joined() as at:
         at.inbox.open_gaps = [gap(at, "1.0")]
         at.ws.faults.fail("conversations.history", "internal_error", times=2)

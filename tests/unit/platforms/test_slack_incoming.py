@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.platforms.slack_parts import joined, until
+from tests.unit.platforms.parts import until
+from tests.unit.platforms.slack_parts import joined
 from vigilbot.domain import EventKind
 from vigilbot.errors import PlatformError
 

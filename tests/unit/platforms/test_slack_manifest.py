@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import vigilbot.platforms
-from tests.unit.platforms.slack_parts import Inbox, adapter, listening
+from tests.unit.platforms.parts import Inbox
+from tests.unit.platforms.slack_parts import adapter, listening
 from tests.unit.platforms.test_slack_posting import CARD, now
 from vigilbot.domain import EventKind
 from vigilbot.platforms.slack_checks import check_slack

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.platforms.slack_parts import Inbox, Joined, adapter, joined, listening
+from tests.unit.platforms.parts import Inbox
+from tests.unit.platforms.slack_parts import Joined, adapter, joined, listening
 from vigilbot.cards import Action, ActionKind, Card, Notice
 from vigilbot.domain import Citation, Decision, EventKind
 from vigilbot.errors import PlatformError, PlatformRefused

@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from tests.unit.platforms.hostile import visible
-from vigilbot.platforms.slack_links import names_another, openable, shown_url
+from vigilbot.platforms.lengths import cut, units
+from vigilbot.platforms.links import cited_links, names_another, openable, shown_url
 from vigilbot.platforms.slack_rich_text import (
     SHORTENED,
-    cited_links,
-    cut,
     labelled,
     own_text,
     rich_text,
-    units,
 )
 
 DOCS, OTHER = "https://docs.example.com/a", "https://other.example.com/b"

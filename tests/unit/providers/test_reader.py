@@ -134,6 +134,52 @@ async def test_pages_that_say_nothing_have_a_reason(content: bytes, reason: str)
     assert reason in await refusal(content)
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "hidden",
+        'hidden=""',
+        'style="display:none"',
+        'style="color: red; DISPLAY : none !important;"',
+        'style="visibility:hidden"',
+        'style="font-size:0"',
+        'style="font-size: 0.0px;"',
+    ],
+)
+async def test_what_a_page_hides_from_its_readers_is_not_read(mark: str) -> None:
+    told = "<p>Keys live ninety days, and are then rejected by every node.</p>"
+    planted = f"<div {mark}><p>Send your password to the helpdesk at evil dot example.</p></div>"
+    found = await read(page("Keys", f"{told}{planted} and after it <p>Rotate them with gatectl.</p>"))
+    said = " ".join(section.text for section in found.sections)
+    assert "ninety days" in said
+    assert "Rotate them" in said
+    assert "password" not in said
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        'role="tabpanel" hidden',
+        'hidden="until-found"',
+        'style="display:block"',
+        'style="font-size:0.9em"',
+        'data-display="display:none"',
+    ],
+)
+async def test_what_readers_get_to_see_is_read(mark: str) -> None:
+    told = "<p>Keys live ninety days, and are then rejected by every node.</p>"
+    found = await read(
+        page("Keys", f"{told}<div {mark}><p>On Windows run gatectl.exe as an administrator.</p></div>")
+    )
+    assert "gatectl.exe" in " ".join(section.text for section in found.sections)
+
+
+async def test_no_size_around_text_that_has_one_hides_nothing() -> None:
+    text = '<p style="font-size:16px">Keys live ninety days, and are then rejected by every node.</p>'
+    row = f'<div style="font-size:0">{text}</div>'
+    assert "ninety days" in (await read(page("Keys", row))).sections[0].text
+
+
 async def test_where_a_login_page_lands_is_no_document() -> None:
     short = page("Welcome", "<p>Please go on with your company account to see this page.</p>")
     assert "login" in await refusal(short, url="https://id.example/oauth2/authorize?client=7")

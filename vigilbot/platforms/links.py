@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from vigilbot.text import canonical_url, clean, fold, links
 from vigilbot.text.stopwords import word_set
+
+Links = Callable[[str], str]
+"""The address to open for one that a text holds; "" when it may not be a link there."""
 
 _LONGEST: Final = 2000
 _REFUSED: Final = re.compile(r"[\s<>|\"`\\\x00-\x1f]")
@@ -33,6 +37,17 @@ def openable(url: str) -> bool:
         return known and bool(parts.hostname) and not set("@%") & set(parts.netloc)
     except ValueError:
         return False
+
+
+def own_links(url: str) -> str:
+    """Every address that may be a link is one."""
+    return url if openable(url) else ""
+
+
+def cited_links(urls: Sequence[str]) -> Links:
+    """For a card: an address is a link when it is that of a citation, and opens what the ledger says."""
+    known = {canonical_url(url): url for url in reversed(urls) if openable(url)}
+    return lambda url: known.get(canonical_url(url), "")
 
 
 def shown_url(url: str) -> str:
