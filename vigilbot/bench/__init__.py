@@ -93,6 +93,7 @@ class Section:
     notes: tuple[str, ...] = ()  # lines below the table
     seconds: float = 0.0  # what measuring took
     skipped: str = ""  # why nothing was measured; then there are no figures
+    failed: str = ""  # what went wrong while it was measured; then there are none either
 
 
 def spread(

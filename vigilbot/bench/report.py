@@ -6,7 +6,7 @@ The document keeps its own words: only what stands between ``<!-- bench:PART -->
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,12 +27,13 @@ class Report:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return tuple(dict.fromkeys(section.part for section in self.sections if not section.skipped))
+        """What has something to show: neither skipped as a whole nor failed."""
+        told = (s.part for s in self.sections if not s.skipped and not s.failed)
+        return tuple(dict.fromkeys(told))
 
     @property
-    def missed(self) -> tuple[Figure, ...]:
-        """Figures that do not reach their demand."""
-        return tuple(f for section in self.sections for f in section.figures if f.met is False)
+    def failed(self) -> tuple[Section, ...]:
+        return tuple(section for section in self.sections if section.failed)
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -54,6 +55,24 @@ def markdown(report: Report, part: Part) -> str:
         if section.part is part:
             lines += ["", *_of_section(section)]
     return "\n".join(lines)
+
+
+def summary(report: Report, took: Mapping[Part, float]) -> str:
+    """Every aim with met or missed, what was skipped or failed, and the seconds of each part."""
+    aims = [(section, f) for section in report.sections for f in section.figures if f.met is not None]
+    lines = [f"{sum(bool(f.met) for _, f in aims)} of {len(aims)} aims are met."]
+    for section, figure in aims:
+        said = f"{_judged(figure)}, {_wanted(figure).partition(':')[0]}"
+        lines.append(f"  {'met   ' if figure.met else 'MISSED'}  {section.title}: {figure.name}: {said}")
+    lines += [f"  skipped {s.title}: {s.skipped}" for s in report.sections if s.skipped]
+    lines += [f"  FAILED  {s.title}: {s.failed}" for s in report.failed]
+    spent = ", ".join(f"{part} {clock(seconds)}" for part, seconds in took.items())
+    return "\n".join([*lines, f"In {clock(sum(took.values()))}: {spent}."])
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def place_of(part: Part, document: str, *, name: str = "the document") -> tuple[int, int]:
@@ -82,6 +101,8 @@ def _of_section(section: Section) -> list[str]:
     lines = [f"### {section.title}", ""]
     if section.skipped:
         return [*lines, f"Skipped: {section.skipped}."]
+    if section.failed:
+        return [*lines, f"**Failed**: {section.failed}."]
     took = f" ({section.seconds:.0f} s)" if section.seconds else ""
     lines += [f"{section.ran_on.rstrip('.')}.{took}", ""]
     lines += _table(section.figures)
@@ -120,6 +141,13 @@ def _row(cells: Sequence[str]) -> str:
 def _told(figure: Figure) -> str:
     value = "-" if figure.value is None else _number(figure.value, figure.unit)
     return f"{value} ({figure.note})" if figure.note else value
+
+
+def _judged(figure: Figure) -> str:
+    """What the demand is held against."""
+    if figure.demand_on_ratio and figure.ratio is not None:
+        return f"{figure.ratio:.2f} times {figure.against}"
+    return _told(figure)
 
 
 def _wanted(figure: Figure) -> str:

@@ -19,6 +19,7 @@ from vigilbot.bench.corpus import Corpus, corpus
 from vigilbot.bench.costs import longest, resident, watched
 from vigilbot.bench.ledgers import on_ledgers
 from vigilbot.ports import Vector, VectorIndex
+from vigilbot.serve import keep_what_is_loaded
 from vigilbot.settings import Settings
 from vigilbot.stores.chroma import ChromaIndex
 from vigilbot.stores.exact import ExactIndex
@@ -49,6 +50,7 @@ async def measure(
     with progress.phase("Texts to search", 1) as step:
         made = await corpus(embedder, data)
         step(1)
+    keep_what_is_loaded()  # as the bot does, whose event loop is watched here
     sections = [await measure_vectors(settings, made, count, progress) for count in sizes]
     return [*sections, *await on_ledgers(settings, embedder, made, sizes, progress)]
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vigilbot.bench import Part, Section
+from vigilbot.bench import Part, Progress, Section
 from vigilbot.cli.files import writable, write
 from vigilbot.cli.options import A_PATH, settings_of
 from vigilbot.cli.progress import TerminalProgress
 from vigilbot.errors import BadInput
 
 if TYPE_CHECKING:
-    from vigilbot.bench.report import Report
+    from vigilbot.settings import Settings
 
 VARIABLE = "VIGILBOT_DATA"
 STDOUT = Path("-")
@@ -50,7 +52,7 @@ def bench(ctx: click.Context, json_file: Path | None, document: Path | None) -> 
     Without it those parts say that they are skipped, and search is measured on made texts.
     """
     if ctx.invoked_subcommand is None:
-        _measured(tuple(Part), json_file, document)
+        measured(tuple(Part), json_file, document)
     elif json_file is not None or document is not None:
         raise BadInput("--json and --write belong behind the name of the part")
 
@@ -60,14 +62,14 @@ def bench(ctx: click.Context, json_file: Path | None, document: Path | None) -> 
 def latency(json_file: Path | None, document: Path | None) -> None:
     """From the end of the quiet time to the card: the live bot on loopback, extractive and with a model that
     answers after a fixed delay; and the bot's own work for a message."""
-    _measured((Part.LATENCY,), json_file, document)
+    measured((Part.LATENCY,), json_file, document)
 
 
 @bench.command(short_help="How many events a second are taken in, and what becomes of them.")
 @_outputs
 def throughput(json_file: Path | None, document: Path | None) -> None:
     """Events at 300 a second: acknowledged, kept, worked off."""
-    _measured((Part.THROUGHPUT,), json_file, document)
+    measured((Part.THROUGHPUT,), json_file, document)
 
 
 @bench.command(short_help="Search in small and large knowledge bases; start and memory.")
@@ -80,29 +82,30 @@ def throughput(json_file: Path | None, document: Path | None) -> None:
 )
 def retrieval(json_file: Path | None, document: Path | None, entries: tuple[int, ...]) -> None:
     """Search by meaning and by words, building the index, loading, start and memory."""
-    _measured((Part.RETRIEVAL,), json_file, document, sizes=entries)
+    measured((Part.RETRIEVAL,), json_file, document, sizes=entries)
 
 
 @bench.command(short_help="How well questions are told from everything else.")
 @_outputs
 def identify(json_file: Path | None, document: Path | None) -> None:
     """Every labelled file of the data folder, trained on one community and judged on the other."""
-    _measured((Part.IDENTIFY,), json_file, document)
+    measured((Part.IDENTIFY,), json_file, document)
 
 
 @bench.command(short_help="Whole histories of chats, lived through from empty knowledge.")
 @_outputs
 def replay(json_file: Path | None, document: Path | None) -> None:
     """Every export of the data folder."""
-    _measured((Part.REPLAY,), json_file, document)
+    measured((Part.REPLAY,), json_file, document)
 
 
-def _measured(
+def measured(
     parts: Sequence[Part], json_file: Path | None, document: Path | None, *, sizes: tuple[int, ...] = ()
 ) -> None:
-    """Measures, prints every table as it is ready, then writes what was asked for."""
+    """Measures; prints every part's tables as they are ready and writes them into the document, then the
+    figures and a summary. Exit code 1 when something failed."""
     from vigilbot.bench.machine import this_machine
-    from vigilbot.bench.report import Report, markdown, to_json, written_into
+    from vigilbot.bench.report import Report, markdown, summary, to_json, written_into
     from vigilbot.providers.clock import SystemClock
 
     data = _folder()
@@ -111,12 +114,15 @@ def _measured(
     before = _document(document, parts)
     machine, at = this_machine(), SystemClock().now()
     sections: list[Section] = []
-    for part in parts:
-        found = _sections(part, data, sizes)
+    took: dict[Part, float] = {}
+    report = Report(at=at, machine=machine, sections=())
+    for part, found, seconds in _found(parts, data, sizes):
         sections += found
-        told = markdown(Report(at=at, machine=machine, sections=tuple(found)), part)
-        click.echo(told + "\n", err=printed)
-    report = Report(at=at, machine=machine, sections=tuple(sections))
+        took[part] = seconds
+        report = Report(at=at, machine=machine, sections=tuple(sections))
+        click.echo(markdown(report, part) + "\n", err=printed)
+        if document is not None:  # at once: what has been measured must not be lost with what comes
+            write(document, written_into(before, report))
     figures = json.dumps(to_json(report), indent=2, default=str)
     if printed:
         click.echo(figures)
@@ -124,14 +130,33 @@ def _measured(
         write(json_file, figures + "\n")
         click.echo(f"Figures: {json_file}")
     if document is not None:
-        write(document, written_into(before, report))
         click.echo(f"Written into {document}", err=printed)
-    _say_missed(report, err=printed)
+    click.echo(summary(report, took), err=printed)
+    if report.failed:
+        click.get_current_context().exit(1)
 
 
-def _say_missed(report: Report, *, err: bool) -> None:
-    for figure in report.missed:
-        click.echo(f"Misses its aim: {figure.name}", err=err)
+def _found(
+    parts: Sequence[Part], data: Path | None, sizes: tuple[int, ...]
+) -> Iterator[tuple[Part, list[Section], float]]:
+    """Each part with the seconds that it took. Among several, one that fails says so in its own place."""
+    from vigilbot.bench.report import clock
+
+    began = time.monotonic()
+    for part in parts:
+        since = time.monotonic()
+        found: list[Section] = []
+        for name, step in _steps(part, data, sizes):
+            click.echo(f"[{clock(time.monotonic() - began)}] {name}", err=True)
+            try:
+                found += step()
+            except Exception as error:  # the outermost loop: the tables of the others are worth having
+                if len(parts) == 1:
+                    raise
+                click.echo(traceback.format_exc(), err=True)
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                found.append(Section(part=part, title=name[0].upper() + name[1:], ran_on="", failed=reason))
+        yield part, found, time.monotonic() - since
 
 
 def _document(document: Path | None, parts: Sequence[Part]) -> str:
@@ -160,23 +185,33 @@ def _folder() -> Path | None:
     return folder
 
 
-def _sections(part: Part, data: Path | None, sizes: tuple[int, ...]) -> list[Section]:
-    settings, progress = settings_of(None, None), TerminalProgress()
+def _steps(
+    part: Part, data: Path | None, sizes: tuple[int, ...]
+) -> Iterator[tuple[str, Callable[[], list[Section]]]]:
+    """What is measured of a part one after the other, by name."""
+    settings, progress = settings_of(None, None), TerminalProgress(begins=True)
     if part is Part.LATENCY:
         from vigilbot.bench import latency as speed
         from vigilbot.bench import platforms
         from vigilbot.bench.overhead import measure_overhead
 
-        found = [*asyncio.run(speed.measure(progress)), *asyncio.run(platforms.measure(progress))]
-        return [*found, asyncio.run(measure_overhead(progress))]
-    if part is Part.THROUGHPUT:
+        yield "latency", lambda: asyncio.run(speed.measure(progress))
+        yield "latency, Slack and Lark", lambda: asyncio.run(platforms.measure(progress))
+        yield "latency, a model's call", lambda: [asyncio.run(measure_overhead(progress))]
+    elif part is Part.THROUGHPUT:
         from vigilbot.bench import throughput as events
 
-        return asyncio.run(events.measure(progress))
-    if part is Part.RETRIEVAL:
+        yield "throughput", lambda: asyncio.run(events.measure(progress))
+    elif part is Part.RETRIEVAL:
         from vigilbot.bench import retrieval as search
 
-        return asyncio.run(search.measure(settings, progress, data=data, sizes=sizes or search.SIZES))
+        at = sizes or search.SIZES
+        yield "retrieval", lambda: asyncio.run(search.measure(settings, progress, data=data, sizes=at))
+    else:
+        yield part.value, lambda: _judged(part, data, settings, progress)
+
+
+def _judged(part: Part, data: Path | None, settings: Settings, progress: Progress) -> list[Section]:
     if data is None:
         return [_skipped(part, f"no data ({VARIABLE} is not set)")]
     from vigilbot.bench import judging

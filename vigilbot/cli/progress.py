@@ -14,14 +14,18 @@ EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
 class TerminalProgress:
-    """Drawn where somebody looks; where output is a file, a line every ten seconds."""
+    """Drawn where somebody looks; where output is a file, a line every ten seconds, and with ``begins`` one
+    when something begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begins: bool = False) -> None:
         self._console = Console(stderr=True)
+        self._begins = begins
 
     @contextmanager
     def phase(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
         if not self._console.is_terminal:
+            if self._begins:
+                sys.stderr.write(f"{title}\n")
             yield _lines(title, total)
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

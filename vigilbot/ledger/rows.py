@@ -58,8 +58,11 @@ def blob_vector(blob: bytes) -> Vector:
 
 
 def blob_matrix(blobs: Iterable[bytes]) -> Vector:
-    """One vector a row."""
-    return np.stack([blob_vector(blob) for blob in blobs])
+    """One vector a row. ValueError when there are none, or not all of one length."""
+    rows = list(blobs)
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError(f"{len(rows)} vectors of different lengths")
+    return np.frombuffer(b"".join(rows), dtype="<f4").astype(np.float32).reshape(len(rows), -1)
 
 
 def pack_citations(citations: Iterable[Citation]) -> str:
@@ -142,7 +145,12 @@ def to_entry(row: Row) -> KnowledgeEntry:
 
 
 def to_question(row: Row) -> Question:
-    return Question(text=row["text"], message_ids=names(row["message_ids"]), terms=names(row["terms"]))
+    return Question(
+        text=row["text"],
+        message_ids=names(row["message_ids"]),
+        terms=names(row["terms"]),
+        asks=row.get("asks", 1.0),
+    )
 
 
 def columns(values: Mapping[str, Any]) -> str:

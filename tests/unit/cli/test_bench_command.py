@@ -6,10 +6,13 @@ import json
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from vigilbot.__main__ import root
+from vigilbot.bench import Part
+from vigilbot.cli.bench import measured
 
 DOCUMENT = "By hand.\n\n<!-- bench:replay -->\n<!-- /bench:replay -->\n"
 
@@ -69,11 +72,59 @@ def test_a_replay_stands_in_the_document_and_in_the_json(data: Path, tmp_path: P
     assert section["part"] == "replay"
 
 
+def test_known_documents_are_held_against_the_most_frequent_ones_from_both_starts(data: Path) -> None:
+    with_history(data)
+    known = {"channel": "help", "thread_ts": "1700000000.0", "resolution_ts": "1700000300.0", "analyst": "A"}
+    gold = {**known, "doc_id": "1", "url": "https://docs.example.com/keys", "recurrence": False}
+    (data / "team.gold.jsonl").write_text(json.dumps(gold) + "\n")
+    result = bench("replay", "--json", "-")
+    assert result.exit_code == 0, result.output
+    sections = json.loads(result.stdout)["sections"]
+    assert [each["title"].partition(", ")[2] for each in sections] == [
+        "start immediately",
+        "start analyst_joined",
+    ]
+    figures = {each["name"]: each for each in sections[0]["figures"]}
+    ranked = [each for name, each in figures.items() if name.startswith("right document")]
+    assert {(each["n"], each["baseline"], each["against"]) for each in ranked} == {
+        (1, 0.0, "the channel's most frequent documents")
+    }
+    aimed = [each for each in sections[0]["figures"] if each["demand"]]
+    assert len(aimed) == 7
+    assert not [each for each in sections[1]["figures"] if each["demand"]]
+
+
 def test_alone_it_prints_json_and_nothing_else(data: Path) -> None:
     with_history(data)
     result = bench("replay", "--json", "-")
     assert json.loads(result.stdout)["machine"]["cores"] >= 1
     assert "### Replay of team" in result.stderr
+
+
+def test_what_fails_says_so_and_loses_no_other_table(data: Path, tmp_path: Path) -> None:
+    with_history(data)
+    (data / "broken.zip").write_text("no archive")
+    (data / "labelled.jsonl").write_text("{}\n")
+    document, figures = tmp_path / "B.md", tmp_path / "f.json"
+    document.write_text(DOCUMENT + DOCUMENT.replace("replay", "identify").replace("-->\n<", "-->\nold\n<"))
+
+    @click.command()
+    def several() -> None:
+        measured((Part.IDENTIFY, Part.REPLAY), figures, document)
+
+    result = CliRunner().invoke(several)
+    assert result.exit_code == 1
+    said = document.read_text()
+    assert "| answers learned | 1 | 2 |" in said
+    assert "### Replay of broken\n\n**Failed**: BadExport" in said
+    assert "<!-- bench:identify -->\nold\n<!-- /bench:identify -->" in said
+    assert "  FAILED  Identify: BadExport: " in result.stdout
+    assert "  FAILED  Replay of broken: " in result.stdout
+    assert [bool(each["failed"]) for each in json.loads(figures.read_text())["sections"]] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("part", ["replay", "identify"])

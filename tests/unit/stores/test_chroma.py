@@ -282,6 +282,23 @@ async def test_a_small_index_never_opens_chroma(tmp_path: Path) -> None:
         await ready(index)
 
 
+async def test_chroma_waits_for_its_time_and_exact_search_answers_meanwhile(tmp_path: Path) -> None:
+    async def none(content: str) -> ChromaIndex:
+        raise AssertionError("nobody had been answered yet")
+
+    index = GenerationalIndex(exact=ExactIndex(), open_generation=none, chroma_from=0, first_wait=3600.0)
+    keeping = asyncio.create_task(index.maintain())
+    rows = await fill(index)
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    hits = await index.search(rows[3], spaces=["s"], limit=1)
+    assert [hit.key for hit in hits] == ["k3"]
+    assert not keeping.done()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await index.close()
+
+
 async def test_changes_while_it_catches_up_are_not_lost(tmp_path: Path) -> None:
     async with generational(tmp_path) as index:
         for step in range(40):

@@ -45,6 +45,26 @@ async def test_it_agrees_with_a_plain_sort(changes: list[tuple[int, str | None, 
         assert [(-hit.score, hit.key) for hit in hits] == sorted(scored)[:limit]
 
 
+@settings(max_examples=60, deadline=None)
+@given(changes=CHANGES, size=st.integers(1, 20))
+async def test_a_page_does_what_its_rows_do_one_by_one(
+    changes: list[tuple[int, str | None, int]], size: int
+) -> None:
+    rows = [(f"k{key}", space or "c", unit(seed)) for key, space, seed in changes]
+    single, paged, changed = ExactIndex(), ExactIndex(), list[str]()
+    for key, space, vector in rows:
+        changed += await single.renew([key], [space], vector[None])
+    told: list[str] = []
+    for start in range(0, len(rows), size):
+        keys, spaces, vectors = zip(*rows[start : start + size], strict=True)
+        told += await paged.renew(keys, spaces, np.stack(vectors))
+    assert told == changed
+    assert await paged.digest() == await single.digest()
+    for wanted in (["a"], ["a", "b", "c"]):
+        hits = [await each.search(unit(99), spaces=wanted, limit=9) for each in (single, paged)]
+        assert hits[0] == hits[1]
+
+
 async def test_the_digest_is_of_the_contents_not_their_history() -> None:
     one, other = ExactIndex(), ExactIndex()
     await one.put(["a", "b"], ["s", "t"], np.stack([unit(1), unit(2)]))
@@ -81,9 +101,9 @@ async def test_many_vectors_are_found_and_dropped_like_few() -> None:
     rows = np.random.default_rng(3).normal(size=(count, 8)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     index = ExactIndex()
-    for start in range(0, count, 1000):
-        numbers = range(start, start + 1000)
-        await index.put([f"k{n}" for n in numbers], ["s"] * 1000, rows[start : start + 1000])
+    for start in range(0, count, 700):
+        numbers = range(start, min(start + 700, count))
+        await index.put([f"k{n}" for n in numbers], ["s"] * len(numbers), rows[start : start + 700])
     query = unit(99)
     best = np.argsort(-(rows @ query))[:20]
     hits = await index.search(query, spaces=["s"], limit=20)
