@@ -56,9 +56,10 @@ def identify(file: Path, out: Path, config: Path | None, data: Path | None) -> N
 
 @train.command(short_help="From on-calls that name the answering messages.")
 @click.argument("file", type=A_PATH)
+@click.option("--judged", type=A_PATH, help="What people said of resolutions that were taken, JSONL.")
 @OUT
 @installation
-def extract(file: Path, out: Path, config: Path | None, data: Path | None) -> None:
+def extract(file: Path, judged: Path | None, out: Path, config: Path | None, data: Path | None) -> None:
     """Extraction of resolutions, from on-calls whose questions name their answering messages."""
     from vigilbot.app import open_embedder
     from vigilbot.engines.extractive.extract_training import train as fitted
@@ -68,8 +69,9 @@ def extract(file: Path, out: Path, config: Path | None, data: Path | None) -> No
 
     async def run() -> str:
         embedder = await open_embedder(settings)
-        command = f"vigilbot train extract {file.name} --out {out.name}"
-        return (await fitted(file, embedder, command=command)).to_json()
+        also = f" --judged {judged.name}" if judged else ""
+        command = f"vigilbot train extract {file.name}{also} --out {out.name}"
+        return (await fitted(file, embedder, command=command, judged=judged)).to_json()
 
     write(out, asyncio.run(run()))
     click.echo(f"Coefficients: {out}")

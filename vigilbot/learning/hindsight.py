@@ -37,7 +37,7 @@ class Hindsight:
         questions = await self._engine.rewrite(dialogue, asked)
         for question in questions[:1]:
             found = await self._engine.extract(dialogue, question)
-            if not any(c.url for extraction in found for c in extraction.citations):
+            if not any(c.url for each in found if not each.weak for c in each.citations):
                 continue
             await self._ledger.write(
                 looked,

@@ -37,7 +37,9 @@ class Unanswered:
         pairs = await self._engine.extract(dialogue, to_question(question))
         pairs = tuple(pair for pair in pairs if _said_by_helpers(pair, dialogue))
         found = next((pair for pair in pairs if not pair.aside), None)
-        await self._learn_asides(question, [pair for pair in pairs if pair.aside], origin=origin)
+        if found is not None and found.weak and not await self._backed(found, question, origin=origin):
+            found = None
+        await self._learn_asides(question, [p for p in pairs if p.aside and not p.weak], origin=origin)
         tries = question["attempts"] + 1
         if found is None:
             changes: dict[str, object] = {"attempts": tries}
@@ -64,6 +66,27 @@ class Unanswered:
                 )
             ],
         )
+
+    async def _backed(self, found: Extraction, question: Row, *, origin: Origin) -> bool:
+        """Whether a source that a weak resolution leads to has resolved something elsewhere in this space.
+
+        What was learned from the question before is not replaced by something weak.
+        """
+        if question["entry"]:
+            return False
+        for url in [c.url for c in found.citations if c.url]:
+            rows = await self._ledger.fetch(
+                "SELECT 1 FROM knowledge WHERE tenant = :tenant AND space = :space "
+                "AND learned_from != :oncall AND valid_to IS NULL AND retracted = 0 "
+                "AND instr(citations, :url) > 0 LIMIT 1",
+                tenant=origin.tenant,
+                space=origin.space,
+                oncall=origin.oncall,
+                url=pack(url),
+            )
+            if rows:
+                return True
+        return False
 
     async def _learn_asides(self, question: Row, pairs: Sequence[Extraction], *, origin: Origin) -> None:
         """What else was settled in the on-call. Read again, the same words are the same entry."""

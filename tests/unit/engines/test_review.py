@@ -111,6 +111,17 @@ async def test_the_asker_s_own_fact_is_the_precondition_when_the_analyst_states_
     assert "m3" in review.message_ids
 
 
+async def test_what_nobody_confirmed_is_no_other_cause() -> None:
+    review = await reviewed(
+        ("c:ann", ASKED),
+        ("b", KNOWN),
+        ("c:ann", "The spool is empty, we moved to the Frankfurt region yesterday."),
+        ("a:bo", "You need to renew the storage token of the export service"),
+        ("c:ann", "and where is the canteen?"),
+    )
+    assert (review.verdict, review.agreed) == (Verdict.KEEP, False)
+
+
 async def test_a_second_branch_keeps_the_first() -> None:
     first = f"{KNOWN}\nIf you are behind a proxy: set HTTPS_PROXY"
     review = await reviewed(

@@ -13,6 +13,7 @@ from vigilbot.domain import Citation, Dialogue, Extraction, Message, Question, R
 from vigilbot.engines.extractive.evidence import Evidence, asked_at, candidates, gather, texts_needed
 from vigilbot.engines.extractive.resolution import ResolutionScorer, shipped
 from vigilbot.engines.extractive.stitch import resolution_text
+from vigilbot.engines.extractive.worth import only_about_self, signs
 from vigilbot.ports import Embedder, Vector
 from vigilbot.text import canonical_url, links, replies
 
@@ -22,6 +23,9 @@ _SOURCES = 5  # links kept
 _ONE_THOUGHT = 180.0  # seconds
 _DOCUMENT = 0.25  # probability from which a shared document belongs to the resolution
 _LEAN = 0.4  # weight of the neighbour
+_NEAR = 3  # messages between which one thought goes on
+_APART = 0.5  # probability from which what stands further off belongs to it too
+_WORTH = 0.5  # probability that a stranger can use it, from which it teaches something
 
 
 class Extractor:
@@ -35,7 +39,10 @@ class Extractor:
         self._scorer = scorer or _shipped()
 
     async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None:
-        """The definitive resolution of the question in what followed it, or None."""
+        """The definitive resolution of the question in what followed it, or None.
+
+        ``confidence`` is how likely it helps somebody else with the same question.
+        """
         found = [
             m for m in candidates(dialogue, question, peers=self._peers) if not replies.is_small_talk(m.text)
         ]
@@ -45,6 +52,7 @@ class Extractor:
         chosen = self.choose(rows, dialogue, question)
         if not chosen:
             return None
+        worth = self.worth(chosen, rows, dialogue, question)
         messages = [row.message for row, _ in chosen]
         answer = resolution_text(messages, customer=_customer(dialogue, question))
         if not answer:
@@ -56,15 +64,30 @@ class Extractor:
             citations=_citations(messages),
             confirmed=_confirmed(dialogue, question, messages[-1]),
             resolved_at=messages[-1].at,
-            confidence=round(max(p for _, p in chosen), 4),
+            confidence=round(worth, 4),
+            weak=worth < _WORTH,
         )
+
+    def worth(
+        self,
+        chosen: Sequence[tuple[Evidence, float]],
+        rows: Sequence[Evidence],
+        dialogue: Dialogue,
+        question: Question,
+    ) -> float:
+        """How likely a stranger with the same question can use what was chosen from ``rows``."""
+        return self._scorer.of(rows).worth.probability(signs(chosen, dialogue, question))
+
+    def scored(self, rows: Sequence[Evidence]) -> list[tuple[Evidence, float]]:
+        """Every candidate with the probability that it is part of the resolution."""
+        return list(zip(rows, _smoothed(rows, self._scorer.probabilities(rows)), strict=True))
 
     def choose(
         self, rows: Sequence[Evidence], dialogue: Dialogue, question: Question
     ) -> list[tuple[Evidence, float]]:
         """The candidates that make up the resolution, in order, with their probabilities."""
         weights = self._scorer.of(rows)
-        scored = list(zip(rows, _smoothed(rows, self._scorer.probabilities(rows)), strict=True))
+        scored = self.scored(rows)
         allowed = [(row, p) for row, p in scored if _may_be_learned(row.message)]
         sharing = [(row, p) for row, p in allowed if _shares_document(row, dialogue, question)]
         best = max((p for _, p in allowed), default=0.0)
@@ -74,7 +97,7 @@ class Extractor:
             return []
         given = {id(row) for row, p in sharing if p >= _DOCUMENT}
         kept = [(row, p) for row, p in allowed if p >= weights.threshold or p == best or id(row) in given]
-        kept = _superseded(kept, dialogue, question)
+        kept = _together(_superseded(kept, dialogue, question), dialogue)
         while len(kept) > _STITCHED:
             kept.remove(min(kept, key=lambda pair: pair[1]))
         if any(id(row) in given or replies.definitive(row.message.text) for row, _ in kept):
@@ -110,6 +133,24 @@ def _smoothed(rows: Sequence[Evidence], probabilities: Sequence[float]) -> list[
         own = probabilities[i]
         smoothed.append((1 - _LEAN) * own + _LEAN * max(near) if near else own)
     return smoothed
+
+
+def _together(kept: list[tuple[Evidence, float]], dialogue: Dialogue) -> list[tuple[Evidence, float]]:
+    """Without what stands far from the likeliest message or is only about its author: a conversation that
+    went on is not one answer."""
+    if len(kept) < 2:
+        return kept
+    place = {m.id: i for i, m in enumerate(dialogue.messages)}
+    best, _ = max(kept, key=lambda pair: pair[1])
+    return [
+        (row, p)
+        for row, p in kept
+        if row is best
+        or (
+            not only_about_self(row.message.text)
+            and (p >= _APART or abs(place[row.message.id] - place[best.message.id]) <= _NEAR)
+        )
+    ]
 
 
 def _taken_up(row: Evidence) -> bool:

@@ -1,10 +1,15 @@
-"""Training of extraction, reached as ``vigilbot train extract FILE.jsonl --out extract.json``.
+"""Training of extraction: ``vigilbot train extract FILE.jsonl [--judged FILE.jsonl] --out extract.json``.
 
 FILE.jsonl has one on-call a line: ``source``, ``thread_ts``, ``messages`` [{``i``, ``ts``, ``role``:
 customer | analyst, ``user``, ``text`` (Slack markup)}] and ``qa`` [{``q``, ``asked_at``, ``answered_at``:
 message numbers, ``answer`` or null}]. Two logistic regressions over the evidence of evidence.py: with
 and without cosines.
 Thresholds are chosen on held-out folds (by on-call) for the best F1 of message ids.
+
+A third regression says what the messages taken are worth to a stranger. It learns from what held-out weights
+take from FILE.jsonl (worth the share of it that annotators took as well), and from a second file of people's
+judgements: the same lines with ``judged`` [{``q``, ``asked``: message numbers, ``taken``: message numbers,
+``worth``: 1 useful, 0.5 partly, 0 not}] instead of ``qa``.
 """
 
 from __future__ import annotations
@@ -23,7 +28,8 @@ from vigilbot.domain import Dialogue, Message, Question, Role
 from vigilbot.engines.extractive.evidence import Evidence, candidates, gather, texts_needed
 from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.engines.extractive.logistic import logistic
-from vigilbot.engines.extractive.resolution import ResolutionScorer, Weights
+from vigilbot.engines.extractive.resolution import Odds, ResolutionScorer, Weights
+from vigilbot.engines.extractive.worth import signs
 from vigilbot.ports import Embedder
 from vigilbot.text import plain
 from vigilbot.text.stopwords import word_set
@@ -40,6 +46,7 @@ SPEAK_FOR = word_set(
     "cosine"
     " above_mean nearest among_nearest first second asker_asked_last asked_already"
 )
+WORTH_FOR = frozenset({"probability", "cosine", "shared", "code", "instructs", "thanked"})
 SPEAK_AGAINST = word_set(
     "unknown acknowledges small_talk asks_back asks hedged thanks short very_short denied_after "
     "confirmed_before"
@@ -61,6 +68,16 @@ class Pair:
     rows: tuple[Evidence, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was taken in answer to a question, with the evidence for all there was to take, and its worth."""
+
+    group: str
+    pair: Pair
+    taken: frozenset[str]
+    worth: float
+
+
 def conversations(path: Path) -> list[tuple[str, Dialogue, list[dict[str, Any]]]]:
     """Source, dialogue (message ids are the message numbers) and labelled pairs of every line."""
     found = []
@@ -78,7 +95,7 @@ def conversations(path: Path) -> list[tuple[str, Dialogue, list[dict[str, Any]]]
             )
             for m in raw["messages"]
         )
-        found.append((raw["source"], Dialogue(messages=messages), raw["qa"]))
+        found.append((raw["source"], Dialogue(messages=messages), raw.get("judged") or raw["qa"]))
     return found
 
 
@@ -95,15 +112,33 @@ async def pairs(path: Path, embedder: Embedder | None, *, rewritten: bool = True
             made = rewriter.rewrite(known, [asked]) if rewritten else ()
             text = " ".join(q.text for q in made) or qa["q"]
             question = Question(text=text, message_ids=(asked.id,))
-            options = candidates(dialogue, question, peers=True)
-            vectors = None
-            if embedder is not None and options:
-                texts = texts_needed(dialogue, question, options)
-                vectors = dict(zip(texts, await embedder.embed([t[:4000] for t in texts]), strict=True))
-            rows = tuple(gather(dialogue, question, options, vectors=vectors))
+            rows = await _rows(dialogue, question, embedder)
             gold = frozenset(str(i) for i in qa["answered_at"])
             found.append(Pair(source, group, dialogue, question, gold, rows))
     return found
+
+
+async def judgements(path: Path, embedder: Embedder | None) -> list[Judged]:
+    """What people said of resolutions that were taken (the second file)."""
+    found = []
+    for number, (source, dialogue, said) in enumerate(conversations(path)):
+        for each in said:
+            question = Question(text=each["q"], message_ids=tuple(str(i) for i in each["asked"]))
+            rows = await _rows(dialogue, question, embedder)
+            taken = frozenset(str(i) for i in each["taken"])
+            if taken & {row.message.id for row in rows}:
+                pair = Pair(source, number, dialogue, question, frozenset(), rows)
+                found.append(Judged(f"judged {number}", pair, taken, float(each["worth"])))
+    return found
+
+
+async def _rows(dialogue: Dialogue, question: Question, embedder: Embedder | None) -> tuple[Evidence, ...]:
+    options = candidates(dialogue, question, peers=True)
+    vectors = None
+    if embedder is not None and options:
+        texts = texts_needed(dialogue, question, options)
+        vectors = dict(zip(texts, await embedder.embed([t[:4000] for t in texts]), strict=True))
+    return tuple(gather(dialogue, question, options, vectors=vectors))
 
 
 def fit(train: Sequence[Pair], *, near: bool) -> Weights:
@@ -139,6 +174,58 @@ def fit(train: Sequence[Pair], *, near: bool) -> Weights:
 
 def _evidence(row: Evidence, near: bool) -> Mapping[str, float]:
     return {**row.form, **row.nearness} if near else row.form
+
+
+def taken(held: Sequence[tuple[Weights, Pair]], *, near: bool) -> list[Judged]:
+    """What weights that never saw an on-call take from it, judged by what annotators took."""
+    found = []
+    for weights, pair in held:
+        ids = chosen(_scorer(weights), pair, near=near)
+        if ids:
+            worth = min(1.0, 2 * len(ids & pair.gold) / len(ids))
+            found.append(Judged(f"labelled {pair.group}", pair, ids, worth))
+    return found
+
+
+def fit_worth(weights: Weights, judged: Sequence[Judged], *, near: bool) -> Odds:
+    """Weights on the signs of worth.py, none with the wrong sign; a worth of 0.5 counts half to each side."""
+    maps = [worth_signs(weights, each, near=near) for each in judged]
+    names = sorted({name for found in maps for name in found})
+    matrix = np.array([[found.get(n, 0.0) for n in names] for found in maps])
+    spread = matrix.std(axis=0)
+    seen = spread >= _RARE
+    scaled = np.where(seen, matrix / np.where(seen, spread, 1.0), 0.0)
+    worth = np.array([each.worth for each in judged])
+    share = np.concatenate([worth, 1 - worth]) / len(worth)
+    weighed, bias = logistic(
+        np.vstack([scaled, scaled]),
+        np.repeat([True, False], len(worth)),
+        share=share,
+        shrink=_SHRINK / len(worth),
+        lower=np.array([0.0 if n in WORTH_FOR else -np.inf for n in names]),
+        upper=np.array([np.inf if n in WORTH_FOR else 0.0 for n in names]),
+    )
+    weighed = np.where(seen, weighed / np.where(seen, spread, 1.0), 0.0)
+    return Odds(
+        bias=bias, weights={n: float(w) for n, w in zip(names, weighed, strict=True) if abs(w) > 1e-4}
+    )
+
+
+def worth_signs(weights: Weights, each: Judged, *, near: bool) -> Mapping[str, float]:
+    rows = each.pair.rows if near else tuple(replace(r, nearness={}) for r in each.pair.rows)
+    scored = Extractor(scorer=_scorer(weights), peers=True).scored(rows)
+    kept = [(row, p) for row, p in scored if row.message.id in each.taken]
+    return signs(kept, each.pair.dialogue, each.pair.question)
+
+
+def separation(odds: Sequence[float], worth: Sequence[float]) -> float:
+    """How often what is useful is rated above what is not (area under the curve; partly useful left out)."""
+    good = [o for o, w in zip(odds, worth, strict=True) if w >= 1]
+    bad = [o for o, w in zip(odds, worth, strict=True) if w <= 0]
+    if not good or not bad:
+        return 0.5
+    above = np.subtract.outer(good, bad)
+    return float(((above > 0) + 0.5 * (above == 0)).mean())
 
 
 def score(found: Sequence[tuple[frozenset[str], frozenset[str]]]) -> dict[str, float]:
@@ -203,23 +290,47 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-async def train(path: Path, embedder: Embedder, *, command: str) -> ResolutionScorer:
+async def train(
+    path: Path, embedder: Embedder, *, command: str, judged: Path | None = None
+) -> ResolutionScorer:
     """A scorer for extract.json; its provenance holds the held-out figures."""
     found = [p for p in await pairs(path, embedder) if p.rows]
+    told = await judgements(judged, embedder) if judged else []
     parts: dict[str, Weights] = {}
     figures: dict[str, Any] = {}
     for name, near in (("form", False), ("full", True)):
-        at, result = thresholds(held_out(found, near=near), near=near)
-        parts[name] = with_thresholds(fit(found, near=near), at)
+        held = held_out(found, near=near)
+        at, result = thresholds(held, near=near)
+        held = [(with_thresholds(w, at), p) for w, p in held]
+        weights = with_thresholds(fit(found, near=near), at)
+        examples = [*taken(held, near=near), *told]
+        parts[name] = replace(weights, worth=fit_worth(weights, examples, near=near))
         figures[name] = {k: round(v, 4) for k, v in result.items()}
-    digest = _digest(path)
+        figures[name]["worth_auc"] = round(_folded(weights, examples, near=near), 4)
     provenance = {
         "command": command,
-        "data": [{"name": path.name, "sha256": digest}],
+        "data": [{"name": p.name, "sha256": _digest(p)} for p in (path, judged) if p],
         "questions": len(found),
         "messages": sum(len(p.rows) for p in found),
+        "judgements": len(told),
         "held_out_by_oncall": figures,
     }
     return ResolutionScorer(
         form=parts["form"], full=parts["full"], model=embedder.model, provenance=provenance
     )
+
+
+def _folded(weights: Weights, examples: Sequence[Judged], *, near: bool) -> float:
+    """``separation`` by weights that never saw the conversation."""
+    groups = sorted({each.group for each in examples})
+    fold = {group: i % _FOLDS for i, group in enumerate(groups)}
+    odds, worth = [], []
+    for number in range(_FOLDS):
+        rest = [each for each in examples if fold[each.group] != number]
+        held = [each for each in examples if fold[each.group] == number]
+        if not rest or not held:
+            continue
+        fitted = fit_worth(weights, rest, near=near)
+        odds += [fitted.probability(worth_signs(weights, each, near=near)) for each in held]
+        worth += [each.worth for each in held]
+    return separation(odds, worth)

@@ -12,22 +12,29 @@ from typing import Any
 from vigilbot.engines.extractive.coefficients import space
 from vigilbot.engines.extractive.evidence import Evidence
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
+class Odds:
     """Logistic regression over named evidence; what is not named counts nothing."""
 
     bias: float
     weights: Mapping[str, float]
-    threshold: float  # from which a message belongs to the resolution
-    any_threshold: float  # the best message must reach, or there is none
-    sure_threshold: float  # from which a guess is taken for a resolution
 
     def probability(self, evidence: Mapping[str, float]) -> float:
         score = self.bias + sum(w * evidence.get(name, 0.0) for name, w in self.weights.items())
         return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, score))))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights(Odds):
+    """How messages are judged one by one, and ``worth`` the whole that they make (worth.py)."""
+
+    threshold: float  # from which a message belongs to the resolution
+    any_threshold: float  # the best message must reach, or there is none
+    sure_threshold: float  # from which a guess is taken for a resolution
+    worth: Odds = field(default_factory=lambda: Odds(bias=0.0, weights={}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +75,13 @@ def _weights_json(weights: Weights) -> dict[str, Any]:
         "any_threshold": round(weights.any_threshold, 3),
         "sure_threshold": round(weights.sure_threshold, 3),
         "bias": round(weights.bias, 4),
-        "weights": {name: round(w, 4) for name, w in sorted(weights.weights.items())},
+        "weights": _rounded(weights.weights),
+        "worth": {"bias": round(weights.worth.bias, 4), "weights": _rounded(weights.worth.weights)},
     }
+
+
+def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(w, 4) for name, w in sorted(weights.items())}
 
 
 def parse(text: str) -> ResolutionScorer:
@@ -87,12 +99,16 @@ def parse(text: str) -> ResolutionScorer:
 
 def _weights(raw: Mapping[str, Any]) -> Weights:
     return Weights(
-        bias=float(raw["bias"]),
-        weights={str(k): float(v) for k, v in raw["weights"].items()},
+        **_odds(raw),
         threshold=float(raw["threshold"]),
         any_threshold=float(raw["any_threshold"]),
         sure_threshold=float(raw["sure_threshold"]),
+        worth=Odds(**_odds(raw["worth"])),
     )
+
+
+def _odds(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {"bias": float(raw["bias"]), "weights": {str(k): float(v) for k, v in raw["weights"].items()}}
 
 
 def shipped() -> ResolutionScorer:

@@ -77,10 +77,14 @@ _BRANCH = {
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What sets this question apart from the ones the entry was learned for, and who said so."""
+    """What sets this question apart from the ones the entry was learned for, and who said so.
+
+    ``opens``: an analyst's answer opens with it as its condition.
+    """
 
     text: str
     message_ids: tuple[str, ...]
+    opens: bool = False
 
 
 class Reviewer:
@@ -102,9 +106,12 @@ class Reviewer:
             agreed = await self._agreed(dialogue, human, answer, entry)
             if agreed:
                 return _keep(agreed, human.message_ids)
-        trouble = entry is not None and await self._same_trouble(question, entry)
+        trouble = entry is not None and not human.weak and await self._same_trouble(question, entry)
         context = _context(dialogue, question, human, entry) if entry is not None and trouble else None
-        if entry is not None and context is not None and not _says_already(entry, human):
+        # Another cause is what the asker says has worked, or what an analyst's answer opens with: people
+        # who talk on say many things.
+        told = context is not None and (context.opens or human.confirmed)
+        if entry is not None and context is not None and told and not _says_already(entry, human):
             return _refined(entry, human, context, rejection)
         if rejection is not None:
             ids = dict.fromkeys((rejection.id, *human.message_ids))
@@ -232,8 +239,9 @@ def _context(
         for sentence in sentences(by_id[identity].text[:_LONGEST]):
             clause = _clause(sentence)
             told = replies.content_terms(clause)
-            if clause and (told - known or (_OPENS.match(fold(sentence)) and told & asked)):
-                return _Context(clause, (identity,))
+            opens = bool(_OPENS.match(fold(sentence)))
+            if clause and (told - known or (opens and told & asked)):
+                return _Context(clause, (identity,), opens)
     start = asked_at(dialogue, question)
     asker = dialogue.messages[start].author if start >= 0 else ""
     last = max(dialogue.messages.index(by_id[i]) for i in human.message_ids)

@@ -6,13 +6,12 @@ import re
 from collections.abc import Sequence
 
 from vigilbot.domain import Message
-from vigilbot.engines.extractive.wording import general, joined
-from vigilbot.text import clean, fold, links, replies, sentences
+from vigilbot.engines.extractive.wording import general, joined, whole_sentences, without_mentions
+from vigilbot.text import clean, fold, links, replies
 from vigilbot.text.phrases import Phrase, pattern
 
 _LONGEST = 2400  # characters of an answer
 _READ = 4000  # of one message
-_MENTION = re.compile(r"(?<![\w/.`])@[\w][\w.\-]{0,60}[,:]?\s?")
 
 
 def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
@@ -22,7 +21,7 @@ def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
     """
     parts: list[str] = []
     for message in messages:
-        text = _MENTION.sub(" ", clean(message.text[:_READ]))
+        text = without_mentions(clean(message.text[:_READ]))
         kept = _with_links(general(text) or _light(text), text)
         piece = _without_name("\n".join(kept) if "```" in text else joined(kept), customer)
         if piece and piece not in parts:
@@ -34,14 +33,14 @@ def resolution_text(messages: Sequence[Message], *, customer: str = "") -> str:
 def _with_links(kept: list[str], text: str) -> list[str]:
     """The kept sentences, and every sentence with a link that was dropped, at its end."""
     shown = set(links("\n".join(kept)))
-    missing = [s for s in sentences(text) if set(links(s)) - shown]
+    missing = [s for s in whole_sentences(text) if set(links(s)) - shown]
     return [*kept, *(" ".join(s.split()) for s in missing if "```" not in s)]
 
 
 def _light(text: str) -> list[str]:
     """A short answer ("Definitely.", "in `info.rkt`") says enough beside its question."""
     kept = []
-    for sentence in sentences(text):
+    for sentence in whole_sentences(text):
         rest = pattern(Phrase.THANKS).sub(" ", pattern(Phrase.GREETING).sub(" ", fold(sentence))).strip()
         if not rest or replies.is_small_talk(sentence):
             continue

@@ -52,6 +52,7 @@ _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32}){1,4}|\[e-?mail\
 _LONG_NUMBER = re.compile(r"(?<!\w)\d(?:[ -]?\d){11,24}(?!\w)")
 
 
+_CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]{1,300}`)", re.DOTALL)
 _LINKED = re.compile(r"https?://\S+")
 # What makes of a link's text the beginning of a longer link.
 _LONGER = r"(?![^\s<>|\"`()\[\]{}\u3000-\u303f\uff00-\uffef]{0,300}[\w/])"
@@ -118,9 +119,31 @@ _DEICTIC = re.compile(
 
 def general(answer: str) -> list[str]:
     """The sentences of an answer that help anyone, in order, links still in them."""
-    text = _MENTION.sub(" ", _PART.sub(" ", clean(answer[:READ])))
+    text = without_mentions(_PART.sub(" ", clean(answer[:READ])))
     text = _without_greeting(_SIGNATURE.sub("", text.strip()).strip())
-    return [_offered(piece) for piece in (_trimmed(s) for s in sentences(text)) if piece and _serves(piece)]
+    found = (_trimmed(s) for s in whole_sentences(text))
+    return [_offered(piece) for piece in found if piece and _serves(piece)]
+
+
+def without_mentions(text: str) -> str:
+    """The text without people's names as mentions; what looks like one within code stays."""
+    parts = _CODE.split(text)
+    return "".join(part if i % 2 else _MENTION.sub(" ", part) for i, part in enumerate(parts))
+
+
+def whole_sentences(text: str) -> list[str]:
+    """The sentences of a text; one with code in it goes on until the code ends."""
+    found: list[str] = []
+    for sentence in sentences(text):
+        if found and "```" not in sentence and _open_code(found[-1]):
+            found[-1] = f"{found[-1]} {sentence}"
+        else:
+            found.append(sentence)
+    return found
+
+
+def _open_code(sentence: str) -> bool:
+    return "```" not in sentence and sentence.count("`") % 2 == 1
 
 
 def _offered(sentence: str) -> str:
