@@ -111,6 +111,7 @@ class Rewriter:
 
     def rewrite(self, dialogue: Dialogue, newest: Sequence[Message]) -> tuple[Question, ...]:
         """At most ``MOST`` questions; each names the newest messages it stands for. Nothing: no text."""
+        newest = _asking(dialogue, newest)
         pieces = [p for m in newest for p in _pieces(m)] or [p for m in newest for p in _last_resort(m)]
         if not pieces:
             return ()
@@ -127,6 +128,26 @@ class Rewriter:
                 Question(text=text, message_ids=_covering(ids, newest, group, pieces), terms=hints)
             )
         return tuple(questions)
+
+
+def _asking(dialogue: Dialogue, newest: Sequence[Message]) -> Sequence[Message]:
+    """Without "thanks, that worked" to somebody who helped within the burst: it is no part of the question,
+    and what helped has to come after the question to be found.
+    """
+    ids = {m.id for m in newest}
+    helped = False
+    reactions: set[str] = set()
+    begun = False
+    for message in dialogue.messages:
+        begun = begun or message.id in ids
+        helped = helped or (begun and message.role in (Role.ANALYST, Role.PEER))
+        if (
+            helped
+            and message.id in ids
+            and (replies.confirms(message.text) or replies.is_small_talk(message.text))
+        ):
+            reactions.add(message.id)
+    return [m for m in newest if m.id not in reactions] or newest
 
 
 def _covering(
