@@ -64,8 +64,8 @@ _SHRINK_OUT = 0.5
 _SHRINK_PLACED = 0.4  # the same beside a placement
 _SHRINK_PLACEMENT = 2.0
 _RARE = 0.02  # a sign or a number of a placement with a smaller standard deviation gets no weight
-_WRITTEN = 0.4  # weight of a message of the project's own samples where signs judge alone
-_WRITTEN_PLACED = 2.0  # beside a placement, which otherwise knows one kind of chat only
+_WRITTEN = 0.4  # weight of a message of the project's own samples
+_WRITTEN_OPENING = 2.0  # beside a placement, of one that opens an on-call: there one kind of chat knows least
 _FOLDS = 10
 _REPEATS = 3
 _LEVEL = 0.01  # of weighted F1: no difference
@@ -197,7 +197,8 @@ async def train(
         "written": {
             "name": "identify-samples.jsonl",
             "messages": len(beside.within),
-            "weight": _WRITTEN_PLACED,
+            "weight": _WRITTEN,
+            "weight_opening": _WRITTEN_OPENING,
         },
         "command": command,
         "trained": on.isoformat(),
@@ -287,7 +288,7 @@ def _head(
         both, placed_bias = _line(
             np.hstack([read.signs, read.placed]),
             truth[rows.readable],
-            np.where(read.written, _WRITTEN_PLACED, 1.0),
+            _beside_weights(read),
             lower=np.append(lower, -free),
             upper=np.append(upper, free),
             shrink=np.append(np.full(len(NAMES), beside), np.full(len(free), _SHRINK_PLACEMENT)),
@@ -301,6 +302,12 @@ def _head(
         placed_bias=placed_bias,
         threshold=0.5,
     )
+
+
+def _beside_weights(rows: Examples) -> Numbers:
+    """What a message counts beside a placement; openings differ most from one kind of customer to another."""
+    opening = rows.signs[:, NAMES.index("starts")] > 0
+    return np.where(rows.written, np.where(opening, _WRITTEN_OPENING, _WRITTEN), 1.0)
 
 
 def _line(
