@@ -19,6 +19,7 @@ from vigilbot.delivery import Delivery
 from vigilbot.domain import Gate as Start
 from vigilbot.engine import engine_of as engine_of
 from vigilbot.engine import first_filter_of as first_filter_of
+from vigilbot.engine import habits_of as habits_of
 from vigilbot.engine import open_engine as open_engine
 from vigilbot.engine import theta_of as theta_of
 from vigilbot.holds import Holds
@@ -328,7 +329,9 @@ class _Wiring:
                 embedder=self.embedder,
                 candidates=self.settings.retrieval.candidates,
             ),
-            reranker=EvidenceReranker(embedder=self.embedder, recall=told.of),
+            reranker=EvidenceReranker(
+                embedder=self.embedder, recall=told.of, habits=habits_of(self.embedder)
+            ),
             dedup=Dedup(embedder=self.embedder, theta=theta_of(self.settings, self.embedder)),
             recheck=recheck,
             critic=critic_of(self.settings, self.engine, ledger=self.ledger, clock=self.clock),

@@ -249,16 +249,14 @@ class _Rerun:
             return [], 0
         leaned = [leaned_on(row) for row in rows]
         current = await self.parts.ledger.entries.current([entry for each in leaned for entry in each])
-        vectors = await self.parts.embedder.embed([row["text"] for row in rows])
         sent = [
             Sent(
                 answer=row["id"],
                 text=row["text"],
-                vector=vector,
                 leaned=each,
                 current={entry: current[entry].revision for entry in each if entry in current},
             )
-            for row, vector, each in zip(rows, vectors, leaned, strict=True)
+            for row, each in zip(rows, leaned, strict=True)
         ]
         return sent, sum(_waits(row) for row in rows)
 

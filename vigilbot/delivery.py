@@ -11,7 +11,7 @@ from vigilbot.domain import Decision, DeliveryState, OnCallState, Outcome, Quest
 from vigilbot.errors import LedgerError, PlatformError, PlatformRefused, PlatformUnsure
 from vigilbot.ledger import Chats, DeadLetters, Ledger, Letter, Runs
 from vigilbot.ledger.requests import ASKED
-from vigilbot.ledger.rows import blob_vector, moment, pack, stamp, to_question, unpack_citations
+from vigilbot.ledger.rows import moment, pack, stamp, to_question, unpack_citations
 from vigilbot.logs import WORK, cause
 from vigilbot.pipeline import helpers_since
 from vigilbot.pipeline.recheck import Recheck
@@ -162,10 +162,12 @@ class Delivery:
         asked = to_question(question)
         if not {m.id for m in dialogue.messages}.intersection(asked.message_ids):
             return Obstacle(why="the question was deleted")
-        [vector] = await self._embedder.embed([asked.text])
         humans = helpers_since(dialogue, asked)
+        if not humans:
+            return None
+        [vector] = await self._embedder.embed([asked.text])
         human = await self._recheck.addressed(asked, vector, humans) or await self._recheck.said(
-            answer["text"], blob_vector(answer["vector"]), sources(answer), humans
+            answer["text"], sources(answer), humans
         )
         return None if human is None else Obstacle(why=f"answered by {human.id}", outcome=Outcome.BEATEN)
 

@@ -298,14 +298,24 @@ class Passage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PastCase:
+    """What an on-call asked, and the resolutions it came to (see ChannelHistory)."""
+
+    oncall: str
+    question: str
+    resolutions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ChannelHistory:
-    """What resolved the asking channel's on-calls so far.
+    """What resolved the asking channel's on-calls so far; the newest of them are ``cases``.
 
     ``times`` counts on-calls by resolution: the canonical URL of each cited document, or the entry's
     id where nothing is cited.
     """
 
     times: Mapping[str, int] = field(default_factory=dict)
+    cases: tuple[PastCase, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -315,6 +325,7 @@ class Question:
     text: str
     message_ids: tuple[str, ...]
     terms: tuple[str, ...] = ()  # the words lexical search should use, when they differ from text
+    asks: float = 1.0  # how probable it is, as far as known, that this asks anything at all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -366,6 +377,7 @@ class Extraction:
     confidence: float = 1.0
     precondition: str = ""  # without which the answer would be wrong
     aside: bool = False  # settled in the same conversation, but not what the question asked
+    weak: bool = False  # a stranger could hardly use it: alone it teaches nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigilbot.engines.extractive import ExtractiveEngine
+from vigilbot.engines.extractive.identify import Layered
 from vigilbot.engines.fallback import FallbackEngine
 from vigilbot.engines.model import ModelEngine
 from vigilbot.errors import BadSettings
 from vigilbot.ledger import Ledger
 from vigilbot.pipeline.first import FirstFilter
+from vigilbot.pipeline.habits import Habits
 from vigilbot.ports import Clock, Embedder, Engine
 from vigilbot.prompts import OWN_FOLDER, VARIABLES, load_prompts
 from vigilbot.redact import redact, untouched
@@ -42,6 +44,12 @@ def first_filter_of(settings: Settings, embedder: Embedder) -> FirstFilter | Non
     if settings.engine.kind != MODEL or not below:
         return None
     return FirstFilter(judge=engine_of(settings, embedder), below=below)
+
+
+def habits_of(embedder: Embedder) -> Habits | None:
+    """What channels' resolutions are for; None for a model that cannot be read halfway."""
+    halfway = embedder.halfway if isinstance(embedder, Layered) else embedder
+    return None if halfway.model == embedder.model else Habits(halfway)
 
 
 def theta_of(settings: Settings, embedder: Embedder) -> float:

@@ -31,7 +31,6 @@ from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.requests import ASKED
 from vigilbot.ledger.rows import (
-    blob_vector,
     moment,
     optional_moment,
     pack,
@@ -298,7 +297,6 @@ def _answer_row(
         leaned=json.dumps(leaned, separators=(",", ":")),  # in the order of the markers
         citations=pack_citations(citations),
         reason=verdict.reason,
-        vector=None if judged.answer_vector is None else vector_blob(judged.answer_vector),
     )
 
 
@@ -337,7 +335,6 @@ async def sent_cards(ledger: Ledger, oncall_id: str) -> list[Sent]:
         Sent(
             answer=row["id"],
             text=row["text"],
-            vector=blob_vector(row["vector"]),
             leaned=each,
             current={
                 entry: revision if (entry, revision) in same else current[entry].revision

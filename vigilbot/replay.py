@@ -29,7 +29,7 @@ from vigilbot.ledger.rows import names
 from vigilbot.oncalls import message_id
 from vigilbot.pipeline import Judged
 from vigilbot.platforms.replay import Export, ReplayPlatform
-from vigilbot.ports import Embedder
+from vigilbot.ports import Embedder, Row
 from vigilbot.providers.clock import SimulatedClock
 from vigilbot.roles import Roles
 from vigilbot.settings import Settings
@@ -61,10 +61,14 @@ class Life:
         self._clock = clock
         self._work = work or (bot.work,)
 
+    async def reach(self, at: datetime) -> None:
+        """Does all work due by then; afterwards it is then, or later."""
+        await self.until(at)
+        self._clock.advance_to(max(at, self._clock.now()))
+
     async def event(self, event: Event) -> None:
         """Everything due before the event happens first; then the event is taken in."""
-        await self.until(event.at)
-        self._clock.advance_to(event.at)
+        await self.reach(event.at)
         await self._bot.receive(event)
         await self._bot.ingest()
 
@@ -85,7 +89,7 @@ class Life:
 
 @dataclass(slots=True)
 class Shadow:
-    """Ranks the documents the bot would cite at the two moments gold is scored at.
+    """Ranks the documents the bot would cite at the moments gold is scored at.
 
     ``resolutions`` is when each conversation's gold document was shared, by (channel, thread). A
     shadow run reads; it writes nothing and changes nothing.
@@ -94,6 +98,20 @@ class Shadow:
     bot: Bot
     resolutions: Mapping[tuple[str, str], datetime]
     ranked: dict[tuple[str, str, Point], RankedAt] = field(default_factory=dict)
+    _oncalls: dict[tuple[str, str], str] = field(default_factory=dict)  # that wait for their resolution
+
+    def resolved_by(self, at: datetime) -> list[tuple[datetime, tuple[str, str]]]:
+        """When and where resolutions come by ``at``, in order, of conversations not yet looked at then."""
+        return sorted(
+            (self.resolutions[where], where) for where in self._oncalls if self.resolutions[where] <= at
+        )
+
+    async def look_again(self, where: tuple[str, str], at: datetime) -> None:
+        """At a conversation whose resolution is about to come."""
+        oncall = await self.bot.ledger.chats.oncall_row(self._oncalls.pop(where))
+        if oncall is not None:
+            dialogue = await self.bot.ledger.chats.dialogue(oncall["id"])
+            await self._rank(dialogue, oncall, where, Point.AT_RESOLUTION, at)
 
     async def look(self, event: Event) -> None:
         where = (event.channel, event.thread)
@@ -106,30 +124,37 @@ class Shadow:
         oncall = await self.bot.ledger.chats.oncall_row(row["oncall"])
         if oncall is None:
             return
-        channel = await self.bot.channel(oncall)
+        self._oncalls[where] = oncall["id"]
         dialogue = await self.bot.ledger.chats.dialogue(row["oncall"])
+        found = await self._rank(dialogue, oncall, where, Point.BEFORE_RESOLUTION, event.at)
+        first = (*where, Point.FIRST_MESSAGE)
+        if first not in self.ranked and await self._within(dialogue, oncall):
+            self.ranked[first] = replace(found, point=Point.FIRST_MESSAGE)
+
+    async def _rank(
+        self, dialogue: Dialogue, oncall: Row, where: tuple[str, str], point: Point, at: datetime
+    ) -> RankedAt:
         asked = tuple(m for m in dialogue.messages if m.role is Role.CUSTOMER)
-        place = self.bot.place(channel, oncall["id"])
+        place = self.bot.place(await self.bot.channel(oncall), oncall["id"])
         judged = await self.bot.pipeline.rank(dialogue, asked, place=place)
         urls: tuple[str, ...] = ()
         if judged is not None:
             urls = tuple(dict.fromkeys(c.url for p in judged.passages for c in p.entry.citations if c.url))
-        found = RankedAt(
-            channel=event.channel,
-            thread=event.thread,
-            point=Point.BEFORE_RESOLUTION,
-            at=event.at,
-            urls=urls,
-            **_decided(judged),
-        )
-        self.ranked[*where, Point.BEFORE_RESOLUTION] = found
-        first = (*where, Point.FIRST_MESSAGE)
-        if first not in self.ranked and await self._within(dialogue, self.bot.scope(channel)):
-            self.ranked[first] = replace(found, point=Point.FIRST_MESSAGE)
+        channel, thread = where
+        found = RankedAt(channel=channel, thread=thread, point=point, at=at, urls=urls, **_decided(judged))
+        self.ranked[*where, point] = found
+        return found
 
-    async def _within(self, dialogue: Dialogue, scope: str) -> bool:
+    async def _within(self, dialogue: Dialogue, oncall: Row) -> bool:
+        scope = self.bot.scope(await self.bot.channel(oncall))
         newest = dialogue.messages[-1:]
         return (await self.bot.pipeline.engine.identify(dialogue, newest, scope=scope)).scope is Scope.WITHIN
+
+
+async def _look_again(shadow: Shadow, life: Life, until: datetime) -> None:
+    for at, where in shadow.resolved_by(until):
+        await life.reach(at)
+        await shadow.look_again(where, at)
 
 
 def _decided(judged: Judged | None) -> dict[str, Any]:
@@ -198,9 +223,11 @@ async def replay(
                 if warmed and warm_up is not None and event.at >= warm_up:
                     await life.until(warm_up)
                     warmed.pop().freeze(await _known_now(parts, settings, clock, folder, frozen))
+                await _look_again(shadow, life, event.at)
                 await life.event(event)
                 await shadow.look(event)
                 step(1)
+            await _look_again(shadow, life, max(shadow.resolutions.values(), default=clock.now()))
             await life.until(None)
         seconds = time.perf_counter() - began
         records = await _records(parts, export, shadow, start=start or settings.oncall.opens, seconds=seconds)

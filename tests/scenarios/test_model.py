@@ -12,7 +12,7 @@ from tests.scenarios.test_scenarios import CORE
 from vigilbot.providers.llm import LiteLlm
 from vigilbot.testing import MarkPlayer, ScriptedModel, play, read_scenario
 
-SURER = {"target_precision"}
+SURER = {"review_counts_one_rejection_against_many", "target_precision"}
 """Scenarios about a confidence that the scripted model does not give: it is always sure."""
 
 

@@ -18,6 +18,7 @@ from vigilbot.domain import RIGHT, WRONG, Mode, Outcome, Question, Result
 from vigilbot.evals.metrics import bootstrap
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.rows import moment, names, optional_moment
+from vigilbot.ledger.runs import ASKS
 from vigilbot.ports import Embedder, Row
 from vigilbot.text import canonical_url, links
 from vigilbot.text.sameness import says_same
@@ -119,9 +120,10 @@ class Difference:
 async def cases(ledger: Ledger, *, limit: int | None = None) -> list[Case]:
     """Recorded answers with an outcome in time order; with ``limit``, the newest so many."""
     rows = await ledger.fetch(
-        "SELECT a.*, r.purpose, r.through, r.triggers, r.trace, r.at AS run_at, q.text AS question_text, "
-        "q.terms, q.message_ids, q.resolution_ids, q.space, o.channel, c.name AS channel_name, d.sent_at, "
-        "d.text AS posted_text, d.posted_by FROM answers a JOIN runs r ON r.id = a.run "
+        f"SELECT a.*, {ASKS}, r.purpose, r.through, r.triggers, r.trace, r.at AS run_at, "
+        "q.text AS question_text, q.terms, q.message_ids, q.resolution_ids, q.space, o.channel, "
+        "c.name AS channel_name, d.sent_at, d.text AS posted_text, d.posted_by "
+        "FROM answers a JOIN runs r ON r.id = a.run "
         "JOIN questions q ON q.id = a.question JOIN oncalls o ON o.id = a.oncall "
         "JOIN channels c ON c.tenant = o.tenant AND c.channel = o.channel "
         "LEFT JOIN deliveries d ON d.key = (SELECT key FROM deliveries WHERE answer = a.id "
@@ -168,7 +170,10 @@ async def _case(row: Row, ledger: Ledger) -> Case:
         triggers=names(row["triggers"]),
         versions=json.loads(row["trace"]).get("versions", {}),
         question=Question(
-            text=row["question_text"], message_ids=names(row["message_ids"]), terms=names(row["terms"])
+            text=row["question_text"],
+            message_ids=names(row["message_ids"]),
+            terms=names(row["terms"]),
+            asks=row["asks"],
         ),
         space=row["space"],
         mode=Mode(row["mode"]),

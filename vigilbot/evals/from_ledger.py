@@ -173,10 +173,10 @@ async def cards(ledger: Ledger, embedder: Embedder) -> tuple[CardPosted, ...]:
     texts = ["\n".join(m.text for m in messages) for messages in resolutions]
     if not rows:
         return ()
-    vectors = await embedder.embed(texts)
+    told, vectors = await embedder.embed([row["text"] for row in rows]), await embedder.embed(texts)
     found = []
-    for row, messages, text, vector in zip(rows, resolutions, texts, vectors, strict=True):
-        similarity = float(blob_vector(row["vector"]) @ vector) if text else None
+    for row, messages, text, own, vector in zip(rows, resolutions, texts, told, vectors, strict=True):
+        similarity = float(own @ vector) if text else None
         found.append(_card(row, messages, text, similarity))
     return tuple(found)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Final, TypeVar
 
 import numpy as np
@@ -152,21 +151,29 @@ def macro(hits: Mapping[str, Sequence[bool]]) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
-def no_text_prior(cases: Sequence[Resolved]) -> list[tuple[str, ...]]:
+def no_text_prior(
+    cases: Sequence[Resolved], *, known_at: Sequence[datetime] | None = None
+) -> list[tuple[str, ...]]:
     """For every case its channel's documents so far, most frequent first, ties by first use.
 
-    "So far" is all that was resolved before this case was: what a bot could say at best without
-    reading a word. Same order as ``cases``.
+    "So far" is all that was resolved before this case was, or before its time in ``known_at``: what a bot
+    could say at best without reading a word. Same order as ``cases``.
     """
-    order = sorted(range(len(cases)), key=lambda i: (cases[i].channel, cases[i].at))
+    asked = [case.at for case in cases] if known_at is None else known_at
+    pasts: dict[str, list[Resolved]] = {}
+    for case in sorted(cases, key=lambda c: c.at):
+        pasts.setdefault(case.channel, []).append(case)
     ranked: dict[int, tuple[str, ...]] = {}
-    for _, in_channel in groupby(order, key=lambda i: cases[i].channel):
-        counts: Counter[str] = Counter()
-        for _, together in groupby(in_channel, key=lambda i: cases[i].at):
-            now = list(together)
-            known = tuple(document for document, _ in counts.most_common())
-            ranked |= dict.fromkeys(now, known)
-            counts.update(cases[i].document for i in now if cases[i].document)
+    counts: dict[str, Counter[str]] = {channel: Counter() for channel in pasts}
+    seen = dict.fromkeys(pasts, 0)
+    for i in sorted(range(len(cases)), key=lambda i: asked[i]):
+        channel = cases[i].channel
+        past = pasts[channel]
+        while seen[channel] < len(past) and past[seen[channel]].at < asked[i]:
+            if document := past[seen[channel]].document:
+                counts[channel][document] += 1
+            seen[channel] += 1
+        ranked[i] = tuple(document for document, _ in counts[channel].most_common())
     return [ranked[i] for i in range(len(cases))]
 
 

@@ -12,18 +12,19 @@ from vigilbot.evals.gold import LabelledOnCall, LabelledQuestion
 
 
 class Point(StrEnum):
-    """The two moments of a conversation at which the ranking of documents is scored."""
+    """The moments of a conversation at which the ranking of documents is scored."""
 
     FIRST_MESSAGE = "first_message"  # the first in-scope message of the customer
     BEFORE_RESOLUTION = "before_resolution"  # the customer's last message before the resolution
+    AT_RESOLUTION = "at_resolution"  # the same messages, when the human's answer is about to come
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RankedAt:
     """What a run, shown or not, would have cited: distinct citation URLs, best first, maybe none.
 
-    ``at`` is the moment whose knowledge it used: the time of its newest trigger message, not the
-    time at which it ended. ``channel`` is the id, ``thread`` the ts of the thread's first message.
+    ``at`` is the moment whose knowledge it used: the time of its newest trigger message or of the resolution,
+    not the time at which it ended. ``channel`` is the id, ``thread`` the ts of the thread's first message.
     ``stated`` is the engine's own confidence, ``confidence`` what the gate is told. ``decided`` is False
     where no confidence would have posted a card: the answer was refused, or a human had said so already.
     """

@@ -59,13 +59,19 @@ FIGURES: Final[Mapping[str, str]] = {
     "gold.ceiling": "share whose document had resolved another conversation of the channel before",
     "gold.first_message": "ranking at the first in-scope message: share with the document among the first k",
     "gold.before_resolution": "the same at the customer's last message before the resolution",
-    "gold.prior": "the same when guessing the channel's most frequent documents so far, reading no text",
+    "gold.at_resolution": "the same when asked once more just before the resolution, with what other "
+    "conversations have taught by then",
+    "gold.prior": "the same when guessing the channel's most frequent documents so far, reading no text; so "
+    "far is until the resolution: compare with gold.at_resolution",
+    "gold.prior_last_message": "the same guess at the customer's last message before the resolution: compare "
+    "with gold.before_resolution",
     "gold.posted": "cards posted in gold conversations, right when the first citation is the document; "
     "wilson_low: lower end of the 95% interval; late: those posted after the resolution",
     "gold.online": "aiming at a precision (answer.precision) with a threshold found in the replay's own "
     "past, at the customer's last message before the resolution; coverage is of all gold conversations; "
     "wilson: 95% interval of the precision",
     "gold.online_first_message": "the same at the first in-scope message",
+    "gold.online_at_resolution": "the same when asked once more just before the resolution",
     "calibration": "how far confidence and share right are apart (error, in so many bins of equal width; "
     "by_chance: the same if every confidence were true), squared error of single answers (brier), how often "
     "a right answer is surer than a wrong one (auc); told: as corrected by the past, engine: without that. "
@@ -157,6 +163,9 @@ def _gold(records: ReplayRecords, gold: Gold, cards: Sequence[JudgedCard]) -> di
     ranked = {point: _ranked(records, gold, point) for point in Point}
     in_gold = gold.by_thread()
     posted = [c for c in cards if (c.card.channel, c.card.thread) in in_gold]
+    last = [
+        r.at if r else c.asked_at for c, r in zip(gold.cases, ranked[Point.BEFORE_RESOLUTION], strict=True)
+    ]
     right = sum(c.right is True for c in posted)
     late = [c for c in posted if c.late]
     return {
@@ -166,6 +175,7 @@ def _gold(records: ReplayRecords, gold: Gold, cards: Sequence[JudgedCard]) -> di
         "ceiling": round(ceiling(resolved), 4),
         **{point.value: _hits(gold, [_documents(gold, r) for r in ranked[point]]) for point in Point},
         "prior": _hits(gold, no_text_prior(resolved)),
+        "prior_last_message": _hits(gold, no_text_prior(resolved, known_at=last)),
         "posted": {
             "n": len(posted),
             "correct": right,
@@ -175,6 +185,7 @@ def _gold(records: ReplayRecords, gold: Gold, cards: Sequence[JudgedCard]) -> di
         },
         "online": _online(gold, ranked[Point.BEFORE_RESOLUTION]),
         "online_first_message": _online(gold, ranked[Point.FIRST_MESSAGE]),
+        "online_at_resolution": _online(gold, ranked[Point.AT_RESOLUTION]),
     }
 
 

@@ -158,7 +158,9 @@ def _rankings(gold: Mapping[str, Any]) -> Table:
     rows = (
         ("at the first message", "first_message"),
         ("before the resolution", "before_resolution"),
-        ("guessing, reading nothing", "prior"),
+        ("  guessing", "prior_last_message"),
+        ("once more, as it comes", "at_resolution"),
+        ("  guessing", "prior"),
     )
     for label, key in rows:
         row = gold[key]

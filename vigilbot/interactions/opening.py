@@ -76,7 +76,7 @@ def open_desk(given: Equipment) -> Opened:
     linking = _linking(given, modes, seeing)
     corrections = corrections_of(given.bot, platform=given.platform, clock=clock)
     home = _home(given, modes, seeing, linking, corrections)
-    why = Why(ledger=ledger, roles=roles, spaces_of=lambda row: given.bot.place(row).spaces)
+    why = _why(given.bot, roles)
     asking = Asking(bot=given.bot, platform=given.platform, roles=roles, why=why, clock=clock)
     sharing = sharing_of(given.bot, roles=roles, clock=clock)
     saving = Saving(ledger=ledger, knowledge=given.bot.knowledge, roles=roles, clock=clock, sharing=sharing)
@@ -145,6 +145,15 @@ def _home(given: Equipment, modes: Modes, seeing: Seeing, linking: Linking, corr
         problems=given.problems,
         linking=linking,
         corrections=corrections,
+    )
+
+
+def _why(bot: Bot, roles: Roles) -> Why:
+    return Why(
+        ledger=bot.ledger,
+        knowledge=bot.knowledge,
+        roles=roles,
+        spaces_of=lambda row: bot.place(row).spaces,
     )
 
 

@@ -10,10 +10,11 @@ from vigilbot.cards import ActionKind, Panel, Section
 from vigilbot.domain import Event, Role
 from vigilbot.interactions.refusing import Refusal
 from vigilbot.interactions.wording import counted, day_and_time, literal
+from vigilbot.knowledge import Knowledge
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger
 from vigilbot.ledger.chats import NOT_KEPT
-from vigilbot.ledger.rows import blob_vector, moment, names
+from vigilbot.ledger.rows import moment, names
 from vigilbot.ports import Interaction, InteractionKind, Response, Row
 from vigilbot.roles import Roles
 
@@ -44,8 +45,16 @@ _MEANING: Mapping[str, str] = {
 class Why:
     """``spaces_of`` names the knowledge spaces that may be seen in a channel."""
 
-    def __init__(self, *, ledger: Ledger, roles: Roles, spaces_of: Callable[[Row], Collection[str]]) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        knowledge: Knowledge,
+        roles: Roles,
+        spaces_of: Callable[[Row], Collection[str]],
+    ) -> None:
         self._ledger = ledger
+        self._knowledge = knowledge
         self._roles = roles
         self._spaces_of = spaces_of
 
@@ -203,16 +212,19 @@ class Why:
 
     async def _earlier(self, answer: Row) -> list[Section]:
         """How much this answer says what other cards of the on-call said."""
-        if not answer["vector"]:
-            return []
-        mine = blob_vector(answer["vector"])
-        lines = [
-            f"{float(mine @ blob_vector(row['vector'])):.2f} to: {literal(row['text'], 120)}"
+        earlier = [
+            row["text"]
             for row in await self._ledger.runs.sent(answer["oncall"])
-            if row["id"] != answer["id"] and row["vector"] and row["at"] <= answer["at"]
+            if row["id"] != answer["id"] and row["text"] and row["at"] <= answer["at"]
         ]
-        if not lines:
+        if not earlier or not answer["text"]:
             return []
+        mine = await self._knowledge.vector(answer["text"])
+        others = [await self._knowledge.vector(text) for text in earlier]
+        lines = [
+            f"{float(mine @ other):.2f} to: {literal(text, 120)}"
+            for text, other in zip(earlier, others, strict=True)
+        ]
         return [Section(heading="Likeness to earlier cards here", lines=tuple(dict.fromkeys(lines)))]
 
     async def _making(self, run: Row) -> list[Section]:

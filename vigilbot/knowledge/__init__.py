@@ -90,7 +90,7 @@ class Knowledge:
         self.returning = Returning(
             ledger=ledger, embedder=embedder, index=index, clock=clock, writing=self.writing
         )
-        self._search = Search(
+        self.searching = Search(
             entries=ledger.entries,
             embedder=embedder,
             index=index,
@@ -141,7 +141,7 @@ class Knowledge:
         limit: int,
     ) -> tuple[tuple[Passage, ...], ChannelHistory]:
         """Candidates for a question, and what resolved the channel's on-calls so far."""
-        return await self._search.candidates(
+        return await self.searching.candidates(
             question, vector, tenant=tenant, spaces=spaces, channel=channel, limit=limit
         )
 

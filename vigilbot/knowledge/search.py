@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from vigilbot.domain import ChannelHistory, KnowledgeEntry, Passage, Question
+from vigilbot.domain import ChannelHistory, KnowledgeEntry, Passage, PastCase, Question
 from vigilbot.ledger import Entries
 from vigilbot.ledger.entries import lexeme
 from vigilbot.ledger.rows import blob_vector, unpack_citations
@@ -19,6 +19,7 @@ MOST_ROWS = 20_000  # that a query looks at, beyond those of its rarest term; ea
 LEXEMES = 2000  # of one text
 WIDER = (4, 16)  # times the usual number of hits, where many lead to the same few entries
 USUAL = 12  # a channel's most frequent resolutions join the candidates
+CASES = 200  # newest rows of support whose questions say which resolution is for what
 NEWEST = 1000  # rows of support that say what is usual in a channel: all would cost 0.3 s at 10,000
 
 
@@ -49,17 +50,20 @@ class Search:
         spaces: Sequence[str],
         channel: str,
         limit: int,
+        lexical: Mapping[str, float] | None = None,
     ) -> tuple[tuple[Passage, ...], ChannelHistory]:
         """Candidates of three paths: dense, lexical and what usually resolves this channel's on-calls.
 
-        Scores are reciprocal-rank fused; every hit is re-checked against the ledger's row. With them
-        comes how often which resolution was the right one in this channel so far.
+        ``lexical`` is what ``worded`` found for the same question; None: it is asked here. Scores are
+        reciprocal-rank fused; every hit is re-checked against the ledger's row. With them comes how often
+        which resolution was the right one in this channel so far.
         """
         dense = await self._dense(vector, tenant=tenant, spaces=spaces, limit=limit)
-        lexical = await self._lexical(question, tenant=tenant, spaces=spaces, limit=limit)
+        if lexical is None:
+            lexical = await self.worded(question, tenant=tenant, spaces=spaces, limit=limit)
         usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces, newest=NEWEST)
         times = {row["entry"]: row["times"] for row in usual}
-        history = _history(usual)
+        history = _history(usual, await self._cases(tenant, channel, spaces))
         ids = list(dict.fromkeys([*dense, *lexical, *_latest(usual, history)]))
         if not ids:
             return (), ChannelHistory()
@@ -93,6 +97,17 @@ class Search:
         ordered = sorted(passages, key=lambda p: (-p.score, -p.dense, p.entry.id))
         return tuple(ordered), history
 
+    async def _cases(self, tenant: str, channel: str, spaces: Sequence[str]) -> tuple[PastCase, ...]:
+        """One an on-call, the newest first, in its newest wording."""
+        rows = await self._entries.resolved_cases(tenant=tenant, channel=channel, spaces=spaces, newest=CASES)
+        found: dict[str, PastCase] = {}
+        for row in rows:
+            case = found.get(row["oncall"])
+            question, before = (case.question, case.resolutions) if case else (row["question"], ())
+            both = tuple(dict.fromkeys((*before, *_resolutions(row))))
+            found[row["oncall"]] = PastCase(oncall=row["oncall"], question=question, resolutions=both)
+        return tuple(found.values())
+
     async def _dense(
         self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int
     ) -> dict[str, float]:
@@ -111,9 +126,10 @@ class Search:
                 break
         return dict(islice(best.items(), limit))
 
-    async def _lexical(
+    async def worded(
         self, question: Question, *, tenant: str, spaces: Sequence[str], limit: int
-    ) -> dict[str, float]:
+    ) -> Mapping[str, float]:
+        """Entries that share rare words with the question: entry to score, best first. Needs no vector."""
         words = question.terms or tuple(tokens(question.text))
         lexemes = list(dict.fromkeys(lexeme(token) for token in words))[:LEXEMES]
         frequency = await self._entries.document_frequencies(lexemes)
@@ -155,13 +171,13 @@ def _documents(citations: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(canonical_url(c.url) for c in unpack_citations(citations) if c.url))
 
 
-def _history(rows: Sequence[Row]) -> ChannelHistory:
+def _history(rows: Sequence[Row], cases: tuple[PastCase, ...]) -> ChannelHistory:
     """On-calls of one channel by what resolved them."""
     times: Counter[str] = Counter()
     for row in rows:
         for resolution in _resolutions(row):
             times[resolution] += row["times"]
-    return ChannelHistory(times=dict(times))
+    return ChannelHistory(times=dict(times), cases=cases)
 
 
 def _latest(rows: Sequence[Row], history: ChannelHistory) -> list[str]:

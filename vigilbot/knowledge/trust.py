@@ -151,6 +151,12 @@ def verified(entry: KnowledgeEntry, tenant: str, *, actor: str, reason: str) -> 
     )
 
 
+def outlives(support: int, against: int) -> bool:
+    """Whether an entry stays in use when one more on-call rejects it: so many speak for it that it is still
+    more probably right than wrong (the mean of a Beta distribution that began even is above a half)."""
+    return support > against + 1
+
+
 def for_now(answer: str) -> bool:
     """Whether an answer says itself that it will not hold for long."""
     return pattern(Phrase.TEMPORARY).search(fold(answer[:_READ])) is not None

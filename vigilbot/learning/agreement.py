@@ -7,7 +7,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from vigilbot.domain import Citation, KnowledgeEntry
-from vigilbot.ports import Embedder, Vector
+from vigilbot.ports import Embedder
 from vigilbot.text import canonical_url
 from vigilbot.text.sameness import differs, says_same
 
@@ -28,16 +28,14 @@ class Comparison:
         self._embedder = embedder
         self._theta = theta
 
-    async def of(
-        self, text: str, vector: Vector, citations: Sequence[Citation], entry: KnowledgeEntry
-    ) -> Agreement:
-        """An answer (``text`` with its ``vector``) beside the entry a human's resolution became."""
+    async def of(self, text: str, citations: Sequence[Citation], entry: KnowledgeEntry) -> Agreement:
+        """An answer beside the entry a human's resolution became."""
         mine = [canonical_url(c.url) for c in citations if c.url]
         theirs = [canonical_url(c.url) for c in entry.citations if c.url]
         if any(_one_source(a, b) for a in mine for b in theirs):
             return Agreement.SAME
-        [other] = await self._embedder.embed([entry.answer])
-        cosine = float(vector @ other)
+        own, other = await self._embedder.embed([text, entry.answer])
+        cosine = float(own @ other)
         if says_same(text, entry.answer, cosine, self._theta):
             return Agreement.SAME
         if cosine >= self._theta - NEAR and not differs(text, entry.answer):

@@ -14,7 +14,7 @@ from vigilbot.learning.leaned import leaned_on
 from vigilbot.learning.reviewer import Reviewer
 from vigilbot.learning.unanswered import Unanswered
 from vigilbot.ledger import Chats, Ledger, Runs
-from vigilbot.ledger.rows import blob_vector, moment, unpack_citations
+from vigilbot.ledger.rows import moment, unpack_citations
 from vigilbot.ports import Clock, Row, Statement
 
 _SETTLED = (Outcome.ACCEPTED_BY_ASKER, Outcome.VERIFIED)
@@ -95,10 +95,7 @@ class Lessons:
             feedback, delivery["text"], answer=answer, question=question, origin=origin
         )
         entry = await self._knowledge.get(learned)
-        same = entry is None or (
-            await self._comparison.of(answer["text"], blob_vector(answer["vector"]), (), entry)
-            is Agreement.SAME
-        )
+        same = entry is None or (await self._comparison.of(answer["text"], (), entry) is Agreement.SAME)
         now = self._clock.now()
         await self._ledger.write(
             Runs.feedback_applied(feedback["id"], at=now),
@@ -246,9 +243,9 @@ class Lessons:
         now = self._clock.now()
         entry = await self._knowledge.get(learned)
         agreement = Agreement.SAME if learned in leaned_on(answer) or entry is None else Agreement.OTHER
-        if entry is not None and agreement is Agreement.OTHER and answer["vector"]:
+        if entry is not None and agreement is Agreement.OTHER and answer["text"]:
             agreement = await self._comparison.of(
-                answer["text"], blob_vector(answer["vector"]), unpack_citations(answer["citations"]), entry
+                answer["text"], unpack_citations(answer["citations"]), entry
             )
         if agreement is Agreement.OTHER and shown:
             await self._reviewer.contradict(answer, question, origin=origin)

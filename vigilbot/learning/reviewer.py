@@ -24,6 +24,7 @@ from vigilbot.domain import (
     Verdict,
 )
 from vigilbot.knowledge import Knowledge, Origin, new_entry_id
+from vigilbot.knowledge.trust import outlives
 from vigilbot.learning.leaned import leaned_on
 from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import moment, pack, stamp, to_question
@@ -154,9 +155,9 @@ class Reviewer:
     ) -> None:
         """One write for the verdict and its first effect; each further entry has its own.
 
-        What somebody accepted is not deleted by a review, as what an analyst verified is not.
+        What somebody accepted is not deleted by a review, as what an analyst verified is not, nor what more
+        on-calls speak for than against: operators are told.
         """
-        vouched = await self._ledger.trust.vouched([e.id for e in entries])
         if not shown or not entries:
             await self._ledger.write(*also)
         elif review.verdict is Verdict.KEEP and review.agreed:
@@ -181,13 +182,24 @@ class Reviewer:
             await self._beside(review, question, entries[0], origin=origin, also=also)
         elif review.verdict is Verdict.DELETE:
             # The verdict comes last: after a crash between, the review is done again.
-            wrong = [e for e in entries if _may_change(e) and e.id not in vouched]
+            wrong = await self._refuted(entries)
             for entry in wrong:
                 await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
             flags = [self._flag(e, review, origin) for e in entries if e not in wrong]
             await self._ledger.write(*flags, *(self._against(e, question, origin) for e in entries), *also)
         else:
             await self._ledger.write(*also)
+
+    async def _refuted(self, entries: list[KnowledgeEntry]) -> list[KnowledgeEntry]:
+        """Those that this one rejection takes out of use."""
+        names = [e.id for e in entries]
+        vouched = await self._ledger.trust.vouched(names)
+        counts = await self._ledger.entries.support_counts(names)
+        return [
+            e
+            for e in entries
+            if _may_change(e) and e.id not in vouched and not outlives(*counts.get(e.id, (0, 0)))
+        ]
 
     async def _absorb(self, entry_id: str, origin: Origin) -> None:
         """Another cause of the same trouble that was an entry of its own is a branch of this one now: the

@@ -254,6 +254,24 @@ class Entries:
             newest=newest,
         )
 
+    async def resolved_cases(
+        self, *, tenant: str, channel: str, spaces: Sequence[str], newest: int
+    ) -> list[Row]:
+        """How this channel's on-calls put the question that an entry in force resolved, by the ``newest``
+        rows of support written there: (oncall, question, entry, citations), newest first."""
+        return await self._database.fetch(
+            "SELECT s.oncall, CASE WHEN s.question = '' OR s.oncall = k.learned_from THEN k.question "
+            "ELSE s.question END AS question, s.entry, k.citations "
+            "FROM (SELECT rowid AS n, entry, oncall, question FROM support WHERE tenant = :tenant "
+            "AND channel = :channel AND kind != 'contradicted' ORDER BY rowid DESC LIMIT :newest) s "
+            "JOIN knowledge k ON k.entry = s.entry AND k.valid_to IS NULL AND k.retracted = 0 "
+            "WHERE k.space IN (SELECT value FROM json_each(:spaces)) ORDER BY s.n DESC",
+            tenant=tenant,
+            channel=channel,
+            spaces=pack(list(spaces)),
+            newest=newest,
+        )
+
     async def embeddings(self, model: str, *, after: str = "", limit: int = -1) -> list[Row]:
         """Vectors of entries in force, for building an index, by key and from behind ``after``."""
         return await self._database.fetch(

@@ -18,6 +18,9 @@ OWED = (
 )
 """Clicks ``f`` whose effect is still to come: not given up, and not behind a failing one on the same card."""
 
+ASKS = "COALESCE((SELECT r.within FROM runs r WHERE r.id = q.run AND r.purpose = 'customer'), 1.0) AS asks"
+"""How probable it is that question ``q`` asks anything; what was said to the bot itself does."""
+
 
 class Runs:
     """What the bot decided, said, and what became of it."""
@@ -84,8 +87,8 @@ class Runs:
 
     async def due_standing(self, *, now: datetime) -> list[Row]:
         return await self._database.fetch(
-            "SELECT * FROM questions WHERE standing_at IS NOT NULL AND standing_at <= :now "
-            "ORDER BY standing_at, id LIMIT 50",
+            f"SELECT q.*, {ASKS} FROM questions q WHERE q.standing_at IS NOT NULL AND q.standing_at <= :now "
+            "ORDER BY q.standing_at, q.id LIMIT 50",
             now=stamp(now),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -32,7 +32,6 @@ class Judged:
     vector: Vector  # of the question
     passages: tuple[Passage, ...]  # every candidate, reranked, best first
     answer: Answer
-    answer_vector: Vector | None  # None for a refusal
     addressed_by: Message | None  # a human had answered before the run
     said_by: Message | None  # a human has said in this on-call what the answer says
     duplicate: Duplicate | None
@@ -121,6 +120,8 @@ class Pipeline:
         finally:
             searching.cancel()
             await asyncio.gather(searching, return_exceptions=True)
+        if not direct:
+            found = [(replace(q, asks=identification.within), vector, known) for q, vector, known in found]
         judged: list[Judged] = []
         stands = list(sent)
         with _Timer(timings, "answer"):  # side by side: an answer may take a model's time
@@ -194,28 +195,29 @@ class Pipeline:
         sent: Sequence[Sent],
         timings: dict[str, float],
     ) -> Judged:
-        with _Timer(timings, "dedup"):
-            answer_vector = None if answer.refused else await self._dedup.vector(answer.text)
-            duplicate = None if answer_vector is None else self._dedup.find(answer, answer_vector, sent)
-        humans = helpers_since(dialogue, question)
-        addressed = await self._recheck.addressed(question, vector, humans) if humans else None
-        said = None if answer_vector is None else await self._said(answer, answer_vector, dialogue)
+        with _Timer(timings, "dedup"):  # side by side: what has no vector yet gets it in one go
+            addressed, duplicate, said = await asyncio.gather(
+                self._recheck.addressed(question, vector, helpers_since(dialogue, question)),
+                self._dedup.find(answer, () if answer.refused else sent),
+                self._said(answer, dialogue),
+            )
         return Judged(
             question=question,
             vector=vector,
             passages=passages,
             answer=answer,
-            answer_vector=answer_vector,
             addressed_by=addressed,
             said_by=said,
             duplicate=duplicate,
             enough=await self._critic.enough(tenant=place.tenant, space=_own(place)),
         )
 
-    async def _said(self, answer: Answer, vector: Vector, dialogue: Dialogue) -> Message | None:
+    async def _said(self, answer: Answer, dialogue: Dialogue) -> Message | None:
         """A human in this on-call who has given this answer already, at any time."""
+        if answer.refused:
+            return None
         humans = [m for m in dialogue.messages if m.role in (Role.ANALYST, Role.PEER)]
-        return await self._recheck.said(answer.text, vector, answer.sources, humans)
+        return await self._recheck.said(answer.text, answer.sources, humans)
 
 
 async def _together(answers: Sequence[Coroutine[None, None, Answer]]) -> list[Answer]:
@@ -236,13 +238,11 @@ def _own(place: Place) -> str:
 
 def _stands(judged: Judged, *, number: int) -> list[Sent]:
     """What a question of this run is about to be told, for the next question of the same run."""
-    if judged.answer_vector is None or judged.addressed_by or judged.said_by or judged.duplicate:
+    if judged.answer.refused or judged.addressed_by or judged.said_by or judged.duplicate:
         return []
     leaned = {p.entry.id: p.entry.revision for p in judged.answer.passages}
     name = f"answer {number} of this run"
-    return [
-        Sent(answer=name, text=judged.answer.text, vector=judged.answer_vector, leaned=leaned, current=leaned)
-    ]
+    return [Sent(answer=name, text=judged.answer.text, leaned=leaned, current=leaned)]
 
 
 def helpers_since(dialogue: Dialogue, question: Question) -> tuple[Message, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vigilbot.domain import Answer
-from vigilbot.ports import Embedder, Vector
+from vigilbot.ports import Embedder
 from vigilbot.text.sameness import says_same
 
 
@@ -21,7 +21,6 @@ class Sent:
 
     answer: str  # id
     text: str
-    vector: Vector
     leaned: Mapping[str, int]  # entry -> the revision it rested on
     current: Mapping[
         str, int
@@ -41,16 +40,18 @@ class Dedup:
         self._embedder = embedder
         self._theta = theta
 
-    async def vector(self, text: str) -> Vector:
-        vectors = await self._embedder.embed([text])
-        vector: Vector = vectors[0]
-        return vector
-
-    def find(self, answer: Answer, vector: Vector, sent: Sequence[Sent]) -> Duplicate | None:
-        for card in sent:
-            if any(card.current.get(entry) != revision for entry, revision in card.leaned.items()):
-                continue
-            similarity = float(vector @ card.vector)
+    async def find(self, answer: Answer, sent: Sequence[Sent]) -> Duplicate | None:
+        """The first of these cards that says what the answer says. Without any, nothing is computed."""
+        standing = [
+            card
+            for card in sent
+            if all(card.current.get(entry) == revision for entry, revision in card.leaned.items())
+        ]
+        if not standing:
+            return None
+        own, *others = await self._embedder.embed([answer.text, *(card.text for card in standing)])
+        for card, vector in zip(standing, others, strict=True):
+            similarity = float(own @ vector)
             if says_same(answer.text, card.text, similarity, self._theta):
                 return Duplicate(of=card.answer, similarity=similarity)
         return None

@@ -35,15 +35,13 @@ class Recheck:
                 return message
         return None
 
-    async def said(
-        self, text: str, vector: Vector, urls: Collection[str], messages: Sequence[Message]
-    ) -> Message | None:
+    async def said(self, text: str, urls: Collection[str], messages: Sequence[Message]) -> Message | None:
         """The first of these messages that gives what the answer gives: its first source, or its words."""
         if not messages:
             return None
         sources = {canonical_url(url) for url in urls if url}
-        vectors = await self._embedder.embed([m.text for m in messages])
-        for message, cosine in zip(messages, vectors @ vector, strict=True):
+        vectors = await self._embedder.embed([text, *(m.text for m in messages)])
+        for message, cosine in zip(messages, vectors[1:] @ vectors[0], strict=True):
             if sources.intersection(canonical_url(link) for link in links(message.text)):
                 return message
             if says_same(message.text, text, float(cosine), self._theta):

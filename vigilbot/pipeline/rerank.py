@@ -4,7 +4,8 @@ A resolution is a cited document, or an answer given in nearly the same words. E
 a vote that grows with the likeness of its question and of its answer to the question asked, and with
 the rare words they share; votes for one resolution add up. Past on-calls of the asking channel that
 retrieval did not bring count at the level of the least alike that it did bring, so a channel's usual
-resolution starts ahead. One more candidate is always there: a resolution nobody has given yet.
+resolution starts ahead. What the channel's earlier questions tell about its resolutions (``habits``)
+shifts the votes. One more candidate is always there: a resolution nobody has given yet.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vigilbot.domain import HEADINGS, ChannelHistory, Citation, Passage, PassageKind, Question, Trust
+from vigilbot.domain import HEADINGS, ChannelHistory, KnowledgeEntry, Passage, PassageKind, Question, Trust
+from vigilbot.pipeline.habits import Habits, Leaning
 from vigilbot.pipeline.likeness import CODE, Likeness, Scale
 from vigilbot.pipeline.parts import coverage, looked_up
 from vigilbot.pipeline.told import ANSWER, mark, pieces
@@ -61,10 +63,14 @@ class Vote:
 class EvidenceReranker:
     """Pools the evidence for each resolution. Deterministic; needs no training."""
 
-    def __init__(self, *, embedder: Embedder, recall: Recall | None = None) -> None:
-        """``recall`` brings vectors of entries' texts that were computed before."""
+    def __init__(
+        self, *, embedder: Embedder, recall: Recall | None = None, habits: Habits | None = None
+    ) -> None:
+        """``recall`` brings vectors of entries' texts that were computed before; ``habits`` tells what a
+        channel's resolutions are for."""
         self._embedder = embedder
         self._recall = recall
+        self._habits = habits
         self._scale = Scale(embedder)
         self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
 
@@ -100,7 +106,8 @@ class EvidenceReranker:
             )
             for p, key, n, cosine in drafts
         ]
-        return _ordered(votes, known)
+        leaning = await self._habits.leaning(question.text, history) if self._habits and history else None
+        return _ordered(votes, known, leaning)
 
     async def _answers(
         self, question: Question, passages: Sequence[Passage]
@@ -268,9 +275,21 @@ def _masses(votes: Sequence[Vote], history: ChannelHistory, top: float) -> tuple
     return masses, total
 
 
-def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, ...]:
+def _leaning(masses: Mapping[str, float], leaning: Leaning) -> dict[str, float]:
+    """The votes as the channel's habits lean; together they stay as many."""
+    factors = {key: leaning.of(key) for key in masses}
+    most = max(factors.values())
+    leant = {key: mass * math.exp(factors[key] - most) for key, mass in masses.items()}
+    together = sum(leant.values())
+    scale = sum(masses.values()) / together if together else 1.0
+    return {key: mass * scale for key, mass in leant.items()}
+
+
+def _ordered(votes: Sequence[Vote], history: ChannelHistory, leaning: Leaning | None) -> tuple[Passage, ...]:
     top = max(max(v.energy for v in votes), NEW / TEMPERATURE)
     masses, total = _masses(votes, history, top)
+    if leaning is not None:
+        masses = _leaning(masses, leaning)
     sizes = {id(v): v.weight * math.exp(v.energy - top) for v in votes}
     by_strength = sorted(votes, key=lambda v: (-sizes[id(v)], v.passage.entry.id))
     firsts: dict[str, Vote] = {}
@@ -287,11 +306,12 @@ def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, .
     shown = [(vote, key, shares[key]) for vote, key in chosen.values()]
     shown += [(vote, key, least * min(1.0, sizes[id(vote)] / total)) for vote, key in rest]
     channel = _habits(history)
-    evidence = {key: {**_evidence(key, votes, shares, history), **channel} for key in ranking}
+    found = _evidence(votes, shares, history)
+    evidence = {key: {**found[key], **channel} for key in ranking}
     return tuple(
         replace(
             vote.passage,
-            entry=replace(vote.passage.entry, citations=_by_share(vote.passage.entry.citations, shares)),
+            entry=_by_share(vote.passage.entry, shares),
             score=score,
             evidence={
                 **evidence[key],
@@ -305,30 +325,39 @@ def _ordered(votes: Sequence[Vote], history: ChannelHistory) -> tuple[Passage, .
     )
 
 
-def _by_share(citations: tuple[Citation, ...], shares: Mapping[str, float]) -> tuple[Citation, ...]:
-    if len(citations) < 2:
-        return citations
-    return tuple(sorted(citations, key=lambda c: -shares.get(canonical_url(c.url), 0.0)))
+def _by_share(entry: KnowledgeEntry, shares: Mapping[str, float]) -> KnowledgeEntry:
+    """The entry with its citations in the order of their resolutions."""
+    if len(entry.citations) < 2:
+        return entry
+    ordered = sorted(entry.citations, key=lambda c: -shares.get(canonical_url(c.url), 0.0))
+    return replace(entry, citations=tuple(ordered))
 
 
 def _evidence(
-    key: str, votes: Sequence[Vote], shares: Mapping[str, float], history: ChannelHistory
-) -> dict[str, float]:
-    """What speaks for one resolution, free of any model's scale.
+    votes: Sequence[Vote], shares: Mapping[str, float], history: ChannelHistory
+) -> dict[str, dict[str, float]]:
+    """What speaks for each resolution, free of any model's scale.
 
     ``share`` of all votes (0 to 1); ``rival``: the best other resolution's share; ``voices``: passages
     that lead here; ``times``: on-calls of this channel it resolved; ``nearest``: likeness of the question
     most alike; ``lexical``: best lexical score relative to the best of all candidates.
     """
-    mine = [v for v in votes if key in v.keys]
+    speaking: dict[str, list[Vote]] = defaultdict(list)
+    for vote in votes:
+        for key in dict.fromkeys(vote.keys):
+            speaking[key].append(vote)
     best = max((v.passage.lexical for v in votes), default=0.0) or 1.0
+    first, second = (*sorted(shares, key=lambda key: -shares[key])[:2], "")[:2]
     return {
-        "share": shares[key],
-        "rival": max((share for other, share in shares.items() if other != key), default=0.0),
-        "voices": float(len(mine)),
-        "times": float(history.times.get(key, 0)),
-        "nearest": max(v.alike for v in mine),
-        "lexical": max(v.passage.lexical for v in mine) / best,
+        key: {
+            "share": shares[key],
+            "rival": shares.get(second if key == first else first, 0.0),
+            "voices": float(len(mine)),
+            "times": float(history.times.get(key, 0)),
+            "nearest": max(v.alike for v in mine),
+            "lexical": max(v.passage.lexical for v in mine) / best,
+        }
+        for key, mine in speaking.items()
     }
 
 

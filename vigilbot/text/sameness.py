@@ -60,9 +60,9 @@ _ABBREVIATIONS = frozenset(["e.g", "i.e", "z.b", "d.h", "p.ex", "a.m", "p.m", "u
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """What of a text must agree before likeness counts."""
+    """What of a text must agree before likeness counts, and its polarity is looked at."""
 
-    polarity: Polarity
+    prose: str
     numbers: frozenset[str]
     versions: frozenset[str]
     codes: frozenset[str]
@@ -99,9 +99,16 @@ def differs(a: str, b: str) -> str:
         return "number"
     if one.urls and two.urls and not one.urls & two.urls:
         return "url"
-    return "negation" if _contrary(one.polarity, two.polarity) else ""
+    return "negation" if _contrary(_polarity(one.prose), _polarity(two.prose)) else ""
 
 
+def opposed(a: str, b: str) -> bool:
+    """Whether one text asks for the opposite of the other: to turn on and to turn off, import and export."""
+    one, two = _polarity(_claims(a).prose).actions, _polarity(_claims(b).prose).actions
+    return any(sign * two.get(pair, 0) < 0 for pair, sign in one.items())
+
+
+@lru_cache(maxsize=4096)  # one question compares some sixty answers with one another
 def _bare(text: str) -> str:
     return " ".join(fold(text).split())
 
@@ -125,6 +132,11 @@ def _denies(one: Polarity, two: Polarity) -> bool:
 
 
 @lru_cache(maxsize=2048)
+def _polarity(prose: str) -> Polarity:
+    return polarity(prose)
+
+
+@lru_cache(maxsize=2048)
 def _claims(text: str) -> _Claims:
     text = clean(text[:_READ])
     prose = " ".join(_MARKER.sub(" ", _URL.sub(" ", text)).split())
@@ -138,7 +150,7 @@ def _claims(text: str) -> _Claims:
     numbers = {_number(m[1], m[2]) for m in _NUMBER.finditer(rest)}
     numbers |= {_NUMBER_WORDS[w] for w in _WORD.findall(rest) if w in _NUMBER_WORDS}
     return _Claims(
-        polarity=polarity(prose),
+        prose=prose,
         numbers=frozenset(numbers),
         versions=frozenset(versions),
         codes=frozenset(codes),

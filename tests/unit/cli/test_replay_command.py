@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,28 @@ from vigilbot.__main__ import root
 QUESTION, ANSWER = "How do I rotate the signing key?", "Run gatectl rotate on the primary node."
 
 
-@pytest.fixture
-def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(autouse=True)
+def hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGILBOT_EMBEDDER_MODEL", "hash")
-    folder = tmp_path / "export"
-    (folder / "help").mkdir(parents=True)
-    users = [{"id": "A", "profile": {"title": "Support analyst"}}, {"id": "C"}, {"id": "D"}]
-    (folder / "users.json").write_text(json.dumps(users))
-    (folder / "channels.json").write_text(json.dumps([{"id": "C0", "name": "help"}]))
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
     said = [
         {"user": "C", "ts": "1700000000.0", "thread_ts": "1700000000.0", "text": QUESTION},
         {"user": "A", "ts": "1700000300.0", "thread_ts": "1700000000.0", "text": ANSWER},
         {"user": "C", "ts": "1700000600.0", "thread_ts": "1700000000.0", "text": "That worked, thanks!"},
         {"user": "D", "ts": "1700050000.0", "thread_ts": "1700050000.0", "text": QUESTION},
     ]
+    return exported(tmp_path, said)
+
+
+def exported(tmp_path: Path, said: Sequence[Mapping[str, str]]) -> Path:
+    folder = tmp_path / "export"
+    (folder / "help").mkdir(parents=True)
+    users = [{"id": "A", "profile": {"title": "Support analyst"}}, {"id": "C"}, {"id": "D"}]
+    (folder / "users.json").write_text(json.dumps(users))
+    (folder / "channels.json").write_text(json.dumps([{"id": "C0", "name": "help"}]))
     (folder / "help" / "2023-11-14.json").write_text(json.dumps(said))
     return folder
 
@@ -42,6 +51,25 @@ def test_a_replay_keeps_what_it_was_told_to_and_nothing_else(export: Path, tmp_p
     assert json.loads(figures.read_text())["posted"] == 1
     assert {p.name for p in kept.iterdir()} >= {"ledger.db"}
     assert {p.name for p in tmp_path.iterdir()} == {"export", "figures.json", "kept"}
+
+
+def test_what_others_taught_while_a_question_waited_counts_when_it_is_resolved(tmp_path: Path) -> None:
+    page = "https://docs.example/keys"
+    said, gold = [], []
+    for user, asked, answered in (("D", 0, 9000), ("C", 60, 3600), ("E", 20000, 20300)):
+        thread, ts = f"{1700000000 + asked}.0", f"{1700000000 + answered}.0"
+        said.append({"user": user, "ts": thread, "thread_ts": thread, "text": QUESTION})
+        said.append({"user": "A", "ts": ts, "thread_ts": thread, "text": f"{ANSWER} See {page}"})
+        known = {"channel": "help", "thread_ts": thread, "resolution_ts": ts, "doc_id": "keys", "url": page}
+        gold.append(json.dumps(known))
+    folder = exported(tmp_path, sorted(said, key=lambda message: message["ts"]))
+    (tmp_path / "gold.jsonl").write_text("\n".join(gold))
+    figures = tmp_path / "figures.json"
+    result = replayed(folder, "--gold", str(tmp_path / "gold.jsonl"), "--json", str(figures))
+    assert (result.exit_code, result.stderr) == (0, "")
+    scored = json.loads(figures.read_text())["gold"]
+    moments = ("before_resolution", "at_resolution", "prior_last_message", "prior")
+    assert [scored[moment]["hit_at_1"] for moment in moments] == [0.3333, 0.6667, 0.3333, 0.6667]
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,34 @@ async def test_the_same_question_is_answered_in_a_large_varied_base() -> None:
     assert near.confidence >= shipped().post > far.confidence
 
 
+async def test_one_case_alike_answers_only_what_probably_asks() -> None:
+    """What the channel is always told needs no such care: customers rarely put a trouble as a question."""
+    asked = "the nightly backup job fails with a timeout"
+    lone = {"share": 0.3, "rival": 0.01, "novelty": 0.95, "times": 1.0, "nearest": 1.25, "alike": 1.25}
+
+    async def sure(asks: float, evidence: dict[str, float]) -> float:
+        known = passage("Raise the job timeout to two hours.", question=asked, evidence=evidence)
+        question = Question(text=asked, message_ids=("m",), asks=asks)
+        return (await Answerer(model=MINILM).answer(Dialogue(messages=()), question, [known])).confidence
+
+    assert await sure(0.95, lone) >= shipped().post > await sure(0.5, lone)
+    assert await sure(0.5, STRONG) == await sure(0.95, STRONG)
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [
+        ("How do I turn two-step verification on?", "How do I turn two-step verification off?"),
+        ("How do I export customers in bulk?", "How do I import customers in bulk?"),
+        ("How do I take admin rights from a colleague?", "How do I give a colleague admin rights?"),
+    ],
+)
+async def test_the_opposite_of_what_is_asked_is_no_answer(asked: str, known: str) -> None:
+    found = await answer(asked, passage("Open the settings and confirm it there.", question=known))
+    assert found.refused
+    assert not (await answer(known, passage("Open the settings and confirm it.", question=known))).refused
+
+
 async def test_an_unknown_model_is_more_careful() -> None:
     known = passage("Restart the agent now.")
     assert (await answer("agent is stuck", known, model="other")).confidence < (

@@ -118,6 +118,15 @@ def test_the_prior_knows_only_the_channels_past() -> None:
         ("b", "a", "c"),
         (),
     ]
+    known_at = [at(3), at(1), at(0), at(3), at(2.5), at(10)]
+    assert no_text_prior(CASES, known_at=known_at) == [
+        ("a", "b", "c"),
+        (),
+        (),
+        ("a", "b", "c"),
+        ("a", "b", "c"),
+        ("b",),
+    ]
     assert ceiling(CASES) == pytest.approx(1 / 6)
     assert ceiling([]) == 0.0
 

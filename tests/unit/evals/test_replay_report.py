@@ -80,6 +80,19 @@ def test_the_first_of_the_first_and_the_last_of_the_last_ranking_count() -> None
     assert figures["before_resolution"]["hit_at_1"] == 0.25
 
 
+def test_each_moment_stands_beside_a_guess_of_the_same_moment() -> None:
+    rows = (
+        ranked("1", 100, "b", point=Point.AT_RESOLUTION),
+        ranked("2", 60, "b"),  # asked before anything was known
+        ranked("2", 200, "a", point=Point.AT_RESOLUTION),
+        ranked("3", 301, "b", point=Point.AT_RESOLUTION),  # knew the resolution: not scored
+    )
+    figures = replay_report(records(ranked=rows), gold=GOLD).figures["gold"]
+    assert (figures["before_resolution"]["hit_at_1"], figures["at_resolution"]["hit_at_1"]) == (0.0, 0.25)
+    assert (figures["prior_last_message"]["hit_at_1"], figures["prior"]["hit_at_1"]) == (0.0, 0.25)
+    assert figures["online_at_resolution"].keys() == figures["online"].keys()
+
+
 def test_posted_cards_are_right_when_their_first_citation_is_the_document() -> None:
     cards = (
         card("1", 60, "a2"),
@@ -233,7 +246,7 @@ def test_the_terminal_says_what_a_support_lead_asks() -> None:
         "ceiling 25%",
         "3 channel topic",
         "the folder z",
-        "guessing, reading nothing",
+        "once more, as it comes",
     ):
         assert said in text
     for term in TERMS:

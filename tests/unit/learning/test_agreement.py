@@ -30,10 +30,9 @@ ENTRY = KnowledgeEntry(
 
 async def compared(text: str, url: str, answer: str, theirs: str) -> Agreement:
     embedder = HashEmbedder()
-    [vector] = await embedder.embed([text])
     entry = replace(ENTRY, answer=answer, citations=(Citation(url=theirs, title=""),) if theirs else ())
     mine = (Citation(url=url, title=""),) if url else ()
-    return await Comparison(embedder=embedder, theta=0.7).of(text, vector, mine, entry)
+    return await Comparison(embedder=embedder, theta=0.7).of(text, mine, entry)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigilbot.text.sameness import differs, says_same
+from vigilbot.text.sameness import differs, opposed, says_same
 
 DIFFERENT = [
     ("The outage is resolved", "The outage is not resolved yet", "negation"),
@@ -118,3 +118,32 @@ def test_symmetric_and_silent_on_itself(one: str, two: str) -> None:
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_two_numbers_are_the_same_only_when_equal(one: int, two: int) -> None:
     assert (differs(f"wait {one} seconds", f"wait {two} seconds") == "") == (one == two)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("How do I upload a file?", "How do I download a file?"),
+        ("How do I turn automatic two-step login on?", "How do I turn automatic two-step login off?"),
+        ("Wie kann ich die Liste importieren?", "Wie kann ich die Liste exportieren?"),
+        ("¿Cómo puedo conectar la impresora?", "¿Cómo puedo desconectar la impresora?"),
+        ("如何导入客户？", "如何导出客户？"),
+    ],
+)
+def test_who_asks_for_the_one_does_not_ask_for_the_other(one: str, two: str) -> None:
+    assert opposed(one, two)
+    assert opposed(two, one)
+    assert not opposed(one, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("The report won't export", "Importing never works, and exporting the report fails"),
+        ("Plugins stopped working", "Plugins don't start any more"),  # one trouble in two ways
+        ("Can I import and export lists?", "How do I import a list?"),  # both sides
+        ("How do I take a picture?", "How do I give feedback?"),
+    ],
+)
+def test_a_trouble_told_otherwise_is_not_opposed(one: str, two: str) -> None:
+    assert not opposed(one, two)

@@ -16,7 +16,7 @@ from vigilbot.engines.extractive.unread import likeness, unread, worded_alike
 from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 from vigilbot.text.conflicts import conflict
-from vigilbot.text.sameness import differs
+from vigilbot.text.sameness import differs, opposed
 
 DOUBTED = 0.3  # factor of the confidence when negation or a number tells two like questions apart
 ALIKE = 0.6  # likeness of the nearest question from which a case can be the same trouble
@@ -26,6 +26,7 @@ LIKE = 0.95  # likeness of questions from which such a difference is the point o
 LEAST = 3  # words, links aside, that an answer needs to say anything
 TELLING = 5  # words without which two equal questions may mean different things
 SHORT = 30  # words up to which a question is short enough to turn on one of them
+BEGINNING = 1000  # characters in which so many words are looked for
 
 # What is said when the document helps but the words around it do not.
 _SEE = {
@@ -91,9 +92,8 @@ class Answerer:
         confidence = self._probability(question, first, found)
         if foreign and first.entry.kind is PassageKind.QA:
             confidence = max(confidence, likeness(question.text, first.entry.question))
-        if another := _another(question.text, first):
+        if reason := _otherwise(question.text, first):
             found["clash"] = 1.0
-            reason = f"the known case is about another {another}"
             return Answer(text="", passages=(), confidence=0.0, features=found, reason=reason)
         if turned := _turned(question.text, first):
             confidence *= DOUBTED
@@ -121,7 +121,7 @@ class Answerer:
             return self._document.probability(found)
         confidence = self._votes.probability(features(found))
         if len(tokens(question.text)) >= TELLING and "nearest" in found:
-            confidence = max(confidence, self._near.probability(found))
+            confidence = max(confidence, question.asks * self._near.probability(found))
         return confidence
 
 
@@ -138,9 +138,20 @@ def _remote(passage: Passage, found: Mapping[str, float]) -> bool:
     return found["nearest"] < (REMOTE if usual else ALIKE)
 
 
-def _another(asked: str, passage: Passage) -> str:
-    """The family of names (error codes, versions, models) in which the known case names another one."""
-    return conflict(asked, passage.entry.about)
+def _otherwise(asked: str, passage: Passage) -> str:
+    """Why the known case cannot be this one: it names another one of a family of names (error codes,
+    versions, models), or is about the opposite (turning off what is to be turned on); or ""."""
+    if family := conflict(asked, passage.entry.about):
+        return f"the known case is about another {family}"
+    known = passage.entry.question
+    if passage.entry.kind is not PassageKind.QA or not (_short(asked) and _short(known)):
+        return ""
+    return "the known case is about the opposite" if opposed(asked, known) else ""
+
+
+def _short(text: str) -> bool:
+    """Whether the text may turn on one word; of a long one only the beginning is looked at."""
+    return len(tokens(text[:BEGINNING])) <= SHORT
 
 
 def _turned(asked: str, passage: Passage) -> str:
@@ -148,7 +159,7 @@ def _turned(asked: str, passage: Passage) -> str:
     known = passage.entry.question
     if passage.entry.kind is not PassageKind.QA:  # headings ask nothing
         return ""
-    if passage.evidence.get("alike", 0.0) < LIKE or max(len(tokens(asked)), len(tokens(known))) > SHORT:
+    if passage.evidence.get("alike", 0.0) < LIKE or not (_short(asked) and _short(known)):
         return ""
     found = differs(asked, known)
     return "" if found == "url" else found
