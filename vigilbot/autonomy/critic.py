@@ -24,6 +24,7 @@ from vigilbot.ledger.rows import blob_vector, unpack_citations
 from vigilbot.ports import Clock, Row, Vector
 from vigilbot.text import canonical_url
 
+Numbers = NDArray[np.float64]
 OWN = "engine"  # the feature under which the engine's own confidence is kept beside a corrected one
 PULL = 4.0  # variance of the correction, in log odds, before anything is known
 NEWEST = 200  # outcomes of one proposal that count
@@ -48,16 +49,30 @@ def corrected(confidence: float, vector: Vector, past: Sequence[Precedent]) -> f
     """The confidence after what became of ``past``; unchanged without any.
 
     The most probable function under a Gaussian prior: a kernel logistic regression whose kernel is the
-    cosine of the questions times PULL. Every step goes up, as far as a bound of the curvature allows.
+    cosine of the questions times PULL. How far nobody knows the correction for this question counts too
+    (MacKay's approximation): what the engine states is right on average over the corrections that the
+    prior thinks possible, and the result is the average over those that are still possible.
     """
     if not past:
         return confidence
     known = np.stack([one.vector for one in past]).astype(np.float64)
     kernel = PULL * known @ known.T
-    stated = np.array([_odds(one.confidence) for one in past])
+    stated = np.array([_odds(one.confidence) for one in past]) * _widening(PULL)
     right = np.array([one.right for one in past], dtype=np.float64)
-    inverse = np.linalg.inv(kernel + 4 * np.eye(len(past)))  # 1/4 bounds the curvature wherever it is
-    weights: NDArray[np.float64] = np.zeros(len(past))
+    weights = _fitted(kernel, stated, right)
+    near = PULL * known @ np.asarray(vector, dtype=np.float64)
+    chance = 1 / (1 + np.exp(-(stated + kernel @ weights)))
+    told = np.sqrt(chance * (1 - chance))
+    explained = np.linalg.solve(np.eye(len(past)) + told[:, None] * kernel * told, told * near)
+    unknown = max(0.0, PULL - float(told * near @ explained))
+    odds = _odds(confidence) * _widening(PULL) + float(near @ weights)
+    return 1 / (1 + math.exp(-odds / _widening(unknown)))
+
+
+def _fitted(kernel: Numbers, stated: Numbers, right: Numbers) -> Numbers:
+    """The weights of the precedents. Every step goes up, as far as a bound of the curvature allows."""
+    inverse = np.linalg.inv(kernel + 4 * np.eye(len(stated)))  # 1/4 bounds the curvature wherever it is
+    weights: Numbers = np.zeros(len(stated))
     for _ in range(_STEPS):
         shift = kernel @ weights
         step = inverse @ (shift + 4 * (right - 1 / (1 + np.exp(-(stated + shift)))))
@@ -65,8 +80,12 @@ def corrected(confidence: float, vector: Vector, past: Sequence[Precedent]) -> f
         weights = step
         if done:
             break
-    pull = PULL * float(known @ np.asarray(vector, dtype=np.float64) @ weights)
-    return 1 / (1 + math.exp(-(_odds(confidence) + pull)))
+    return weights
+
+
+def _widening(variance: float) -> float:
+    """By how much log odds shrink when a normal error of this variance is averaged over."""
+    return math.sqrt(1 + math.pi * variance / 8)
 
 
 def _odds(confidence: float) -> float:

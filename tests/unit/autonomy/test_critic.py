@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vigilbot.app import open_ledger
-from vigilbot.autonomy.critic import OWN, Critic, Precedent, corrected, proposal
+from vigilbot.autonomy.critic import OWN, PULL, Critic, Precedent, corrected, proposal
 from vigilbot.domain import Answer, Citation, KnowledgeEntry, Outcome, Passage, PassageKind, Trust
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import pack, pack_citations, stamp, vector_blob
@@ -56,6 +56,30 @@ def test_one_answer_can_be_right_for_these_and_wrong_for_those() -> None:
 def test_it_comes_to_the_truth_however_sure_the_engine_was() -> None:
     past = [seen(0, right=number % 4 == 0, confidence=0.95) for number in range(200)]
     assert corrected(0.95, towards(0), past) == pytest.approx(0.25, abs=0.05)
+
+
+def test_where_corrections_are_as_expected_confidences_come_true() -> None:
+    """A score of precedents in many dimensions leaves much unknown: who forgets that is too sure."""
+    drawn = np.random.default_rng(3)
+    told, came = [], []
+    for _ in range(2000):
+        correction = drawn.normal(scale=np.sqrt(PULL), size=20)
+        odds = drawn.normal(
+            scale=0.5, size=20
+        )  # what an engine states is right on average over all corrections
+        stated = 1 / (1 + np.exp(-odds / np.sqrt(1 + np.pi * PULL / 8)))
+        asked = drawn.normal(size=(20, 20))
+        asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+        right = drawn.uniform(size=20) < 1 / (1 + np.exp(-(odds + asked @ correction)))
+        past = [
+            Precedent(vector=v, confidence=float(c), right=bool(r))
+            for v, c, r in zip(asked, stated, right, strict=True)
+        ]
+        told.append(corrected(float(stated[0]), asked[0], past[1:]))
+        came.append(right[0])
+    sure = np.array(told) >= 0.7
+    assert sure.sum() > 200
+    assert np.mean(np.array(told)[sure]) - np.mean(np.array(came)[sure]) < 0.04
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0])
