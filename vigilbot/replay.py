@@ -99,6 +99,7 @@ class Shadow:
     resolutions: Mapping[tuple[str, str], datetime]
     ranked: dict[tuple[str, str, Point], RankedAt] = field(default_factory=dict)
     _oncalls: dict[tuple[str, str], str] = field(default_factory=dict)  # that wait for their resolution
+    _asks: dict[tuple[str, str], float] = field(default_factory=dict)  # how probably anything was asked there
 
     def resolved_by(self, at: datetime) -> list[tuple[datetime, tuple[str, str]]]:
         """When and where resolutions come by ``at``, in order, of conversations not yet looked at then."""
@@ -126,9 +127,10 @@ class Shadow:
             return
         self._oncalls[where] = oncall["id"]
         dialogue = await self.bot.ledger.chats.dialogue(row["oncall"])
-        found = await self._rank(dialogue, oncall, where, Point.BEFORE_RESOLUTION, event.at)
         first = (*where, Point.FIRST_MESSAGE)
-        if first not in self.ranked and await self._within(dialogue, oncall):
+        opens = first not in self.ranked and await self._within(dialogue, oncall, where)
+        found = await self._rank(dialogue, oncall, where, Point.BEFORE_RESOLUTION, event.at)
+        if opens:
             self.ranked[first] = replace(found, point=Point.FIRST_MESSAGE)
 
     async def _rank(
@@ -136,7 +138,7 @@ class Shadow:
     ) -> RankedAt:
         asked = tuple(m for m in dialogue.messages if m.role is Role.CUSTOMER)
         place = self.bot.place(await self.bot.channel(oncall), oncall["id"])
-        judged = await self.bot.pipeline.rank(dialogue, asked, place=place)
+        judged = await self.bot.pipeline.rank(dialogue, asked, place=place, within=self._asks.get(where, 1.0))
         urls: tuple[str, ...] = ()
         if judged is not None:
             urls = tuple(dict.fromkeys(c.url for p in judged.passages for c in p.entry.citations if c.url))
@@ -145,10 +147,13 @@ class Shadow:
         self.ranked[*where, point] = found
         return found
 
-    async def _within(self, dialogue: Dialogue, oncall: Row) -> bool:
+    async def _within(self, dialogue: Dialogue, oncall: Row, where: tuple[str, str]) -> bool:
+        """Whether the newest message is the first taken for a question; what is ranked from then on is asked
+        as probably as it seemed here."""
         scope = self.bot.scope(await self.bot.channel(oncall))
-        newest = dialogue.messages[-1:]
-        return (await self.bot.pipeline.engine.identify(dialogue, newest, scope=scope)).scope is Scope.WITHIN
+        found = await self.bot.pipeline.engine.identify(dialogue, dialogue.messages[-1:], scope=scope)
+        self._asks[where] = max(found.within, self._asks.get(where, 0.0))
+        return found.scope is Scope.WITHIN
 
 
 async def _look_again(shadow: Shadow, life: Life, until: datetime) -> None:

@@ -155,7 +155,9 @@ async def test_the_model_is_away_for_a_while(tmp_path: Path, scripted_model: Scr
         await world.wait(timedelta(minutes=10))
         assert world.cards("main") == []
         [run] = await world.parts.ledger.fetch("SELECT * FROM runs")
-        assert [line.partition(":")[0] for line in json.loads(run["trace"])["fallbacks"]][:1] == ["identify"]
+        assert {"identify", "rewrite"} <= {
+            line.partition(":")[0] for line in json.loads(run["trace"])["fallbacks"]
+        }
         failed = await spent(world)
         assert failed
         assert all(row["error"] and row["cost"] is None for row in failed)

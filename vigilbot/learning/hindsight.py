@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vigilbot.domain import Dialogue, QuestionState, Role, Scope
 from vigilbot.knowledge import Origin
+from vigilbot.learning.backing import teaches
 from vigilbot.ledger import Chats, Ledger, Runs
 from vigilbot.ledger.rows import pack, stamp
 from vigilbot.ports import Engine
@@ -37,7 +38,8 @@ class Hindsight:
         questions = await self._engine.rewrite(dialogue, asked)
         for question in questions[:1]:
             found = await self._engine.extract(dialogue, question)
-            if not any(c.url for each in found if not each.weak for c in each.citations):
+            sourced = [each for each in found if any(c.url for c in each.citations)]
+            if not any([await teaches(each, self._ledger, origin=origin) for each in sourced]):
                 continue
             await self._ledger.write(
                 looked,

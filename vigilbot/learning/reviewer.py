@@ -182,19 +182,19 @@ class Reviewer:
             await self._beside(review, question, entries[0], origin=origin, also=also)
         elif review.verdict is Verdict.DELETE:
             # The verdict comes last: after a crash between, the review is done again.
-            wrong = await self._refuted(entries)
+            wrong = await self._refuted(entries, origin)
             for entry in wrong:
                 await self._knowledge.retract(entry.id, actor="review", reason=review.reason)
-            flags = [self._flag(e, review, origin) for e in entries if e not in wrong]
+            flags = await self._flags([e for e in entries if e not in wrong], review, origin)
             await self._ledger.write(*flags, *(self._against(e, question, origin) for e in entries), *also)
         else:
             await self._ledger.write(*also)
 
-    async def _refuted(self, entries: list[KnowledgeEntry]) -> list[KnowledgeEntry]:
-        """Those that this one rejection takes out of use."""
+    async def _refuted(self, entries: list[KnowledgeEntry], origin: Origin) -> list[KnowledgeEntry]:
+        """Those that this one on-call's rejection takes out of use, however often it is reviewed."""
         names = [e.id for e in entries]
         vouched = await self._ledger.trust.vouched(names)
-        counts = await self._ledger.entries.support_counts(names)
+        counts = await self._ledger.entries.support_counts(names, apart_from=origin.oncall)
         return [
             e
             for e in entries
@@ -246,7 +246,7 @@ class Reviewer:
         bookkeeping = [
             *also,
             self._against(entry, question, origin),
-            self._flag(entry, review, origin),
+            *await self._flags([entry], review, origin),
         ]
         await self._knowledge.learn(
             found,
@@ -278,6 +278,16 @@ class Reviewer:
             Runs.outdate(answer["id"], at=now),
             *(self._against(e, question, origin) for e in entries),
         )
+
+    async def _flags(self, entries: list[KnowledgeEntry], review: Review, origin: Origin) -> list[Statement]:
+        """One for each entry, but for those that this on-call has spoken against before."""
+        rows = await self._ledger.entries.supports([e.id for e in entries])
+        told = {
+            row["entry"]
+            for row in rows
+            if row["oncall"] == origin.oncall and row["kind"] == SupportKind.CONTRADICTED
+        }
+        return [self._flag(e, review, origin) for e in entries if e.id not in told]
 
     def _flag(self, entry: KnowledgeEntry, review: Review, origin: Origin) -> Statement:
         """What a document or a verified entry says is for operators to change."""

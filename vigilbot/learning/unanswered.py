@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vigilbot.domain import Dialogue, Extraction, QuestionState, Role
 from vigilbot.knowledge import Knowledge, Learned, Origin, new_entry_id
+from vigilbot.learning.backing import teaches
 from vigilbot.ledger import Ledger, Runs
 from vigilbot.ledger.rows import pack, stamp, to_question
 from vigilbot.ports import Engine, Row, Statement
@@ -33,13 +34,14 @@ class Unanswered:
         """Extracts and stores what is new; without a resolution the question waits, or ends when ``final``.
 
         A question that was learned from before is read again: its entry follows what the human says now.
+        What is weak replaces it only when a message it was learned from was edited (no attempts since).
         """
         pairs = await self._engine.extract(dialogue, to_question(question))
         pairs = tuple(pair for pair in pairs if _said_by_helpers(pair, dialogue))
         found = next((pair for pair in pairs if not pair.aside), None)
-        if found is not None and found.weak and not await self._backed(found, question, origin=origin):
+        if found is not None and not await self._counts(found, question, origin=origin):
             found = None
-        await self._learn_asides(question, [p for p in pairs if p.aside and not p.weak], origin=origin)
+        await self._learn_asides(question, [p for p in pairs if p.aside], origin=origin)
         tries = question["attempts"] + 1
         if found is None:
             changes: dict[str, object] = {"attempts": tries}
@@ -67,32 +69,18 @@ class Unanswered:
             ],
         )
 
-    async def _backed(self, found: Extraction, question: Row, *, origin: Origin) -> bool:
-        """Whether a source that a weak resolution leads to has resolved something elsewhere in this space.
-
-        What was learned from the question before is not replaced by something weak.
-        """
-        if question["entry"]:
-            return False
-        for url in [c.url for c in found.citations if c.url]:
-            rows = await self._ledger.fetch(
-                "SELECT 1 FROM knowledge WHERE tenant = :tenant AND space = :space "
-                "AND learned_from != :oncall AND valid_to IS NULL AND retracted = 0 "
-                "AND instr(citations, :url) > 0 LIMIT 1",
-                tenant=origin.tenant,
-                space=origin.space,
-                oncall=origin.oncall,
-                url=pack(url),
-            )
-            if rows:
-                return True
-        return False
+    async def _counts(self, found: Extraction, question: Row, *, origin: Origin) -> bool:
+        if question["entry"] and found.weak:
+            return not question["attempts"]
+        return await teaches(found, self._ledger, origin=origin)
 
     async def _learn_asides(self, question: Row, pairs: Sequence[Extraction], *, origin: Origin) -> None:
         """What else was settled in the on-call. Read again, the same words are the same entry."""
         for pair in pairs:
             entry_id = new_entry_id(question["oncall"], pair.question, pair.answer)
-            if await self._knowledge.get(entry_id) is None:
+            if await self._knowledge.get(entry_id) is None and await teaches(
+                pair, self._ledger, origin=origin
+            ):
                 await self._knowledge.learn(pair, origin=origin, entry_id=entry_id)
 
     async def _nothing(self, question: Row, change: Statement, *, origin: Origin) -> None:

@@ -226,13 +226,17 @@ class Entries:
             ids=pack(list(entry_ids)),
         )
 
-    async def support_counts(self, entry_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Entry to how many on-calls speak for it and against it; entries without any are left out."""
+    async def support_counts(
+        self, entry_ids: Sequence[str], *, apart_from: str = ""
+    ) -> dict[str, tuple[int, int]]:
+        """Entry to how many on-calls speak for it and against it; entries without any are left out.
+        What the on-call ``apart_from`` says against any is not counted."""
         rows = await self._database.fetch(
             "SELECT entry, count(DISTINCT CASE WHEN kind != 'contradicted' THEN oncall END) AS agreed, "
-            "count(DISTINCT CASE WHEN kind = 'contradicted' THEN oncall END) AS against FROM support "
-            "WHERE entry IN (SELECT value FROM json_each(:ids)) GROUP BY entry",
+            "count(DISTINCT CASE WHEN kind = 'contradicted' AND oncall != :apart THEN oncall END) AS against "
+            "FROM support WHERE entry IN (SELECT value FROM json_each(:ids)) GROUP BY entry",
             ids=pack(list(entry_ids)),
+            apart=apart_from,
         )
         return {row["entry"]: (row["agreed"], row["against"]) for row in rows}
 

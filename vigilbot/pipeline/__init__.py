@@ -107,9 +107,11 @@ class Pipeline:
             if spared is not None:
                 return Trace(identification=spared, judged=(), through=_end(dialogue), timings=timings)
         searching = asyncio.ensure_future(self._search(seen, newest, place, timings))
+        # Begun after the search, so that what both want embedded is computed together.
+        identifying = asyncio.ensure_future(self.engine.identify(seen, newest, scope=scope))
         try:
             with _Timer(timings, "identify"):
-                identification = await self.engine.identify(seen, newest, scope=scope)
+                identification = await identifying
             if identification.scope is not Scope.WITHIN and not (
                 direct and identification.scope is Scope.NONE
             ):
@@ -118,8 +120,9 @@ class Pipeline:
                 )
             found = await searching
         finally:
-            searching.cancel()
-            await asyncio.gather(searching, return_exceptions=True)
+            for task in (searching, identifying):
+                task.cancel()
+            await asyncio.gather(searching, identifying, return_exceptions=True)
         if not direct:
             found = [(replace(q, asks=identification.within), vector, known) for q, vector, known in found]
         judged: list[Judged] = []
@@ -146,12 +149,18 @@ class Pipeline:
         known = Identification(scope=Scope.WITHIN, within=1.0, out=0.0, none=0.0, reason="standing question")
         return Trace(identification=known, judged=(judged,), through=_end(dialogue), timings=timings)
 
-    async def rank(self, dialogue: Dialogue, newest: Sequence[Message], *, place: Place) -> Judged | None:
-        """A shadow run: what would be found and answered now, whatever gate or mode say."""
+    async def rank(
+        self, dialogue: Dialogue, newest: Sequence[Message], *, place: Place, within: float = 1.0
+    ) -> Judged | None:
+        """A shadow run: what would be found and answered now, whatever gate or mode say.
+
+        ``within``: how probable it is that anything is asked, where it was not said to the bot itself.
+        """
         found = await self._search(dialogue, newest, place, {})
         if not found:
             return None
         question, vector, passages = found[0]
+        question = replace(question, asks=within)
         answer = await self._answer(dialogue, question, vector, passages, place)
         return await self._judge(dialogue, question, vector, passages, answer, place, (), {})
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vigilbot.text import fold, language
+from vigilbot.text.actions import SIDES, asked_for, asked_for_unspaced
 from vigilbot.text.stopwords import word_set
 
 _NEGATIONS = word_set(
@@ -94,86 +95,8 @@ _STATES: tuple[tuple[str, str], ...] = (
     ("can", "#cannot"),
     ("moglich", "unmoglich"),
 )
-# What can be asked for: who asks for the one is not helped with the other.
-_ACTIONS: tuple[tuple[str, str], ...] = (
-    (
-        "enable enabled enables enabling activate activated activates activating",
-        "disable disabled disables disabling deactivate deactivated deactivates deactivating",
-    ),
-    ("install installed installing", "uninstall uninstalled uninstalling"),
-    ("subscribe subscribed", "unsubscribe unsubscribed"),
-    ("increase increased higher", "decrease decreased lower"),
-    ("start started starts", "stop stopped stops"),
-    ("upgrade upgraded", "downgrade downgraded"),
-    ("add added adds", "remove removed removes delete deleted"),
-    ("lock locked", "unlock unlocked"),
-    ("import imported importing imports", "export exported exporting exports"),
-    ("upload uploaded uploading uploads", "download downloaded downloading downloads"),
-    (
-        "connect connected connecting link linked linking pair pairing bind binding attach attached",
-        "disconnect disconnected disconnecting unlink unlinked unpair unpairing unbind detach detached",
-    ),
-    ("grant granted granting give gives giving given", "revoke revoked revoking #take"),
-    ("accept accepted approve approved approving", "reject rejected decline declined"),
-    ("publish published publishing", "unpublish unpublished unpublishing"),
-    ("assign assigned", "unassign unassigned"),
-    ("pause paused pausing", "resume resumed resuming unpause"),
-    ("archive archived archiving", "unarchive unarchived unarchiving"),
-    ("mute muted muting", "unmute unmuted unmuting"),
-    ("block blocked blocking", "unblock unblocked unblocking"),
-    ("hide hidden hiding hides", "unhide show shown showing shows"),
-    ("encrypt encrypted encrypting", "decrypt decrypted decrypting"),
-    ("include included including", "exclude excluded excluding"),
-    ("push pushed pushing", "pull pulled pulling"),
-    ("incoming inbound", "outgoing outbound"),
-    ("merge merged merging join joined joining", "split splitting separate separated leave leaving left"),
-    ("#on", "#off"),
-    ("#up", "#down"),
-    ("aktivieren aktiviert einschalten", "deaktivieren deaktiviert ausschalten"),
-    ("activer active activez", "desactiver desactive desactivez"),
-    (
-        "activar activado habilitar habilitado active",
-        "desactivar desactivado deshabilitar deshabilitado desactive",
-    ),
-    ("ativar ativado habilitar", "desativar desativado desabilitar"),
-    ("attivare attivato abilitare", "disattivare disattivato disabilitare"),
-    ("inschakelen ingeschakeld", "uitschakelen uitgeschakeld"),
-    ("wlacz wlaczyc wlaczone", "wylacz wylaczyc wylaczone"),
-    ("включить включен включите", "выключить отключить отключите выключите отключен"),
-    ("importieren importiere", "exportieren exportiere"),
-    ("hochladen hochgeladen", "herunterladen heruntergeladen"),
-    ("verbinden verbunden verknupfen", "trennen getrennt"),
-    ("hinzufugen anlegen", "entfernen loschen"),
-    ("sperren gesperrt", "entsperren entsperrt"),
-    ("installieren installiere", "deinstallieren deinstalliere"),
-    ("importer importez importar", "exporter exportez exportar"),
-    ("ajouter ajoutez", "supprimer supprimez retirer"),
-    ("installer", "desinstaller"),
-    ("bloquer bloque", "debloquer debloque"),
-    ("agregar anadir adicionar", "eliminar quitar borrar remover excluir"),
-    ("instalar", "desinstalar"),
-    ("conectar vincular", "desconectar desvincular"),
-    ("bloquear", "desbloquear"),
-    ("importare", "esportare"),
-    ("aggiungere", "rimuovere eliminare"),
-    ("collegare", "scollegare"),
-    ("importeren", "exporteren"),
-    ("dodac", "usunac"),
-    ("добавить", "удалить"),
-    ("导入", "导出"),
-    ("上传", "下载"),
-    ("绑定", "解绑 解除绑定"),
-    ("连接", "断开"),
-    ("安装", "卸载"),
-    ("订阅", "退订 取消订阅"),
-    ("锁定", "解锁"),
-    ("添加 新增", "删除 移除"),
-    ("启用 开启", "禁用 停用 关闭"),
-    ("有効", "無効"),
-    ("활성화", "비활성화"),
-)
 _POLES: dict[str, tuple[tuple[int, int], ...]] = {}
-for _pair, _sides in enumerate((*_STATES, *_ACTIONS)):
+for _pair, _sides in enumerate((*_STATES, *SIDES)):
     for _words, _sign in zip(_sides, (1, -1), strict=True):
         for _word in _words.split():
             _POLES[_word] = (*_POLES.get(_word, ()), (_pair, _sign))
@@ -203,7 +126,9 @@ class Polarity:
     """Words of content, which of them are denied or affirmed, and the pairs of opposites in play.
 
     What stands in a condition ("if it is not on") is marked with a leading "?". ``poles`` maps a pair
-    (and whether it stands in a condition) to its side: 1, -1, or 0 when both occur.
+    (and whether it stands in a condition) to its side: 1, -1, or 0 when both occur. ``asked`` does so for
+    what the text asks for; it is empty where the text denies anything, since a trouble ("it won't
+    export") is told in many ways.
     """
 
     words: frozenset[str]
@@ -212,18 +137,7 @@ class Polarity:
     negations: int
     spaced: bool
     poles: dict[tuple[int, bool], int] = field(default_factory=dict)
-
-    @property
-    def actions(self) -> dict[int, int]:
-        """The sides of what may be asked for, by pair; empty where the text denies anything, since a trouble
-        ("it won't export") is told in many ways."""
-        if self.negations:
-            return {}
-        return {
-            pair: sign
-            for (pair, conditional), sign in self.poles.items()
-            if pair >= len(_STATES) and not conditional
-        }
+    asked: dict[int, int] = field(default_factory=dict)
 
 
 def polarity(text: str) -> Polarity:
@@ -232,13 +146,19 @@ def polarity(text: str) -> Polarity:
     folded = _IDIOMS.sub(" ", fold(text).replace("’", "'"))
     folded = _CONTRACTION.sub(lambda m: ("can" if m[1] == "ca" else m[1]) + " not", folded)
     folded = _FRENCH_NO_LONGER.sub(r"pas \1", folded.replace("cannot", "can not"))
-    folded = _TAKE.sub("#take", _SWITCH.sub(lambda m: m[0][: -len(m[1])] + "#" + m[1], folded))
+    folded = _TAKE.sub(
+        lambda m: "#take" if m[0] == "take" else "#taken",
+        _SWITCH.sub(lambda m: m[0][: -len(m[1])] + "#" + m[1], folded),
+    )
     words: set[str] = set()
     denied: set[str] = set()
     affirmed: set[str] = set()
     poles: dict[tuple[int, bool], set[int]] = {}
+    wished: dict[int, set[int]] = {}
     negations = 0
     for clause, conditional in _clauses(folded):
+        for action, sign in () if conditional else asked_for(clause):
+            wished.setdefault(len(_STATES) + action, set()).add(sign)
         marks = _reach(clause, tongue)
         negations += 0 if conditional else sum(1 for w in clause if _denies(w, tongue))
         for word, negative in zip(clause, marks, strict=True):
@@ -256,14 +176,21 @@ def polarity(text: str) -> Polarity:
         ):
             for pair, sign in _POLES[word]:
                 poles.setdefault((pair, False), set()).add(sign)
+    for action, sign in asked_for_unspaced(folded) if pairs else ():
+        wished.setdefault(len(_STATES) + action, set()).add(sign)
     return Polarity(
         words=frozenset(words | pairs),
         denied=frozenset(denied),
         affirmed=frozenset(affirmed),
         negations=negations + denials,
         spaced=not pairs,
-        poles={key: next(iter(signs)) if len(signs) == 1 else 0 for key, signs in poles.items()},
+        poles={key: _side(signs) for key, signs in poles.items()},
+        asked={} if negations + denials else {key: _side(signs) for key, signs in wished.items()},
     )
+
+
+def _side(signs: set[int]) -> int:
+    return next(iter(signs)) if len(signs) == 1 else 0
 
 
 def _unspaced(folded: str) -> tuple[set[str], int]:

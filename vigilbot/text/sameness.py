@@ -34,6 +34,7 @@ _NUMBER_WORDS = {
     }.items()
     for word in words.split()
 }
+_TOLD_APART = 3  # words of content in which two texts may differ that are one sentence otherwise
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _MARKER = re.compile(r"\[\d{1,2}\]")  # a citation
 _VERSION = re.compile(
@@ -80,11 +81,12 @@ def says_same(a: str, b: str, cosine: float, theta: float) -> bool:
     return cosine >= theta and not differs(a, b)
 
 
-def differs(a: str, b: str) -> str:
+def differs(a: str, b: str, *, questions: bool = False) -> str:
     """What makes two otherwise similar texts say different things, or "".
 
     One of ``version``, ``identifier``, ``number``, ``url``, ``negation``. Where only one of the texts
-    names a version, an identifier, a number or a link at all, that alone is no difference.
+    names a version, an identifier, a number or a link at all, that alone is no difference. Of
+    ``questions``, one may tell a state ("is locked") and the other ask to end it: no difference either.
     """
     if _bare(a) == _bare(b):
         return ""
@@ -99,13 +101,21 @@ def differs(a: str, b: str) -> str:
         return "number"
     if one.urls and two.urls and not one.urls & two.urls:
         return "url"
-    return "negation" if _contrary(_polarity(one.prose), _polarity(two.prose)) else ""
+    contrary = _contrary(_polarity(one.prose), _polarity(two.prose), wishes=questions)
+    return "negation" if contrary else ""
 
 
 def opposed(a: str, b: str) -> bool:
     """Whether one text asks for the opposite of the other: to turn on and to turn off, import and export."""
-    one, two = _polarity(_claims(a).prose).actions, _polarity(_claims(b).prose).actions
+    one, two = _polarity(_claims(a).prose).asked, _polarity(_claims(b).prose).asked
     return any(sign * two.get(pair, 0) < 0 for pair, sign in one.items())
+
+
+def one_sentence(a: str, b: str) -> bool:
+    """Whether two opposed texts are one sentence but for that."""
+    one, two = _polarity(_claims(a).prose), _polarity(_claims(b).prose)
+    shared, rest = len(one.words & two.words), len(one.words ^ two.words)
+    return rest <= (_TOLD_APART if one.spaced and two.spaced else 2 * _TOLD_APART) and shared > 0
 
 
 @lru_cache(maxsize=4096)  # one question compares some sixty answers with one another
@@ -113,8 +123,13 @@ def _bare(text: str) -> str:
     return " ".join(fold(text).split())
 
 
-def _contrary(one: Polarity, two: Polarity) -> bool:
-    sides = [(sign, two.poles[pair]) for pair, sign in one.poles.items() if pair in two.poles]
+def _contrary(one: Polarity, two: Polarity, *, wishes: bool) -> bool:
+    """``wishes``: what one asks for is not contrary to what the other only tells."""
+    sides = [
+        (sign, two.poles[key])
+        for key, sign in one.poles.items()
+        if key in two.poles and not (wishes and (key[0] in one.asked) != (key[0] in two.asked))
+    ]
     if any(x * y < 0 for x, y in sides):
         return True
     if _denies(one, two) or _denies(two, one):

@@ -182,13 +182,39 @@ async def test_one_case_alike_answers_only_what_probably_asks() -> None:
     [
         ("How do I turn two-step verification on?", "How do I turn two-step verification off?"),
         ("How do I export customers in bulk?", "How do I import customers in bulk?"),
-        ("How do I take admin rights from a colleague?", "How do I give a colleague admin rights?"),
+        ("How do I take admin rights from a colleague?", "How do I grant a colleague admin rights?"),
     ],
 )
 async def test_the_opposite_of_what_is_asked_is_no_answer(asked: str, known: str) -> None:
     found = await answer(asked, passage("Open the settings and confirm it there.", question=known))
     assert found.refused
     assert not (await answer(known, passage("Open the settings and confirm it.", question=known))).refused
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [
+        ("My account is locked, what can I do?", "How do I unlock my account?"),
+        ("What should I add to the config to get rid of the banner?", "How do I remove the banner?"),
+    ],
+)
+async def test_who_tells_of_a_trouble_is_told_how_it_ends(asked: str, known: str) -> None:
+    like = {**STRONG, "alike": 1.1}
+    found = await answer(asked, passage("Open the settings and confirm it.", question=known, evidence=like))
+    assert found.confidence >= shipped().post
+    assert not found.refused
+
+
+async def test_the_opposite_in_another_sentence_is_doubted() -> None:
+    """The words may be about something by the way: what the channel is told time and again may stand."""
+    known = "How do I remove the cookie banner?"
+    asked = "How do I add the cookie banner to our landing page for visitors from Norway?"
+    lone = {"share": 0.3, "rival": 0.01, "novelty": 0.95, "times": 1.0, "nearest": 1.25, "alike": 0.9}
+    said = "Open the settings and confirm it."
+    plain = await answer(known, passage(said, question=known, evidence=lone))
+    found = await answer(asked, passage(said, question=known, evidence=lone))
+    assert plain.confidence >= shipped().post > found.confidence > 0.0
+    assert found.features["clash"] == 1.0
 
 
 async def test_an_unknown_model_is_more_careful() -> None:

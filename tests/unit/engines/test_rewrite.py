@@ -34,6 +34,18 @@ def test_a_greeting_before_the_question_goes() -> None:
     assert question.text == "how do I rotate the signing key?"
 
 
+def test_an_answer_to_a_question_back_is_no_thanks() -> None:
+    said = ("c:ann", "The export button does nothing"), ("a:bo", "Does it work in another browser?")
+    talk = dialogue(*said, ("c:ann", "it works in Chrome"))
+    (question,) = Rewriter().rewrite(talk, [talk.messages[0], talk.messages[2]])
+    assert "Chrome" in question.text
+    assert question.message_ids == ("m0", "m2")
+    for helped in ("Clear the cache of the browser.", "You need to restart it. Does that help?"):
+        thanked = dialogue(said[0], ("a:bo", helped), ("c:ann", "thanks, that worked"))
+        (question,) = Rewriter().rewrite(thanked, [thanked.messages[0], thanked.messages[2]])
+        assert question.message_ids == ("m0",)
+
+
 def test_an_ellipsis_takes_up_what_was_asked() -> None:
     (question,) = rewritten(
         ("c:ann", "Hi all"),

@@ -14,7 +14,7 @@ from vigilbot.engines.extractive.evidence import candidates, gather
 from vigilbot.engines.extractive.extract import Extractor
 from vigilbot.engines.extractive.extract_training import fit_worth, judgements, separation
 from vigilbot.engines.extractive.resolution import shipped
-from vigilbot.engines.extractive.worth import signs
+from vigilbot.engines.extractive.worth import only_about_self, signs
 from vigilbot.providers.embedder_hash import HashEmbedder
 
 ASKED = "Why does the nightly export fail with ERR-42?"
@@ -131,3 +131,66 @@ def test_separation_is_the_area_under_the_curve() -> None:
     assert separation([0.1, 0.8], [1, 0]) == 0
     assert separation([0.5, 0.5, 0.9], [1, 0, 0.5]) == 0.5
     assert separation([0.5], [1]) == 0.5
+
+
+BLANK = "The page stays blank after the update, why?"
+OWN_WORDS = [
+    (
+        "Why are our mails bounced since Monday?",
+        "I checked our logs: the certificate of the receiving server has expired.",
+    ),
+    (BLANK, "I had that last week. Clearing the cache helped me."),
+    (BLANK, "I had that last week. I cleared the cache and it was gone."),
+]
+
+
+@pytest.mark.parametrize(("question", "words"), OWN_WORDS)
+async def test_what_an_analyst_said_and_the_asker_confirmed_teaches_in_any_words(
+    question: str, words: str
+) -> None:
+    for who, after, weak in (("a:bo", "worked", False), ("p:bo", "worked", True), ("a:bo", "failed", True)):
+        reaction = {"worked": "That worked, thank you!", "failed": "That did not help."}[after]
+        found = await extracted(("c:ann", question), (who, words), ("c:ann", reaction), question=question)
+        assert found is None or found.weak is weak
+        assert found is not None or after == "failed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Set the region to EU.",
+        "Use the EU endpoint.",
+        "The EU endpoint has the export.",
+        "Install socket.io 4.",
+        "The state is MI.",
+        "The export has an I/O error, i.e. the disk is full.",
+        "Die Einstellung ist im Menü unter dem Namen.",
+        "Klicka på knappen i menyn för att spara.",
+        "I'd install the Stylus extension for that.",
+        "选择我的账户",
+    ],
+)
+def test_advice_is_about_nobody_whatever_its_words_mean_elsewhere(text: str) -> None:
+    assert not only_about_self(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I had that last week. I just waited.",
+        "I see, my export is fine",
+        "im stuck",
+        "Eu uso a versão antiga para o meu projeto",
+        "Eu não uso isso para o projeto",
+        "我也遇到过",
+    ],
+)
+def test_telling_of_oneself_is_told_in_its_own_language(text: str) -> None:
+    assert only_about_self(text)
+
+
+def test_a_transfer_by_ach_is_not_thinking_aloud() -> None:
+    talk = dialogue(("c:ann", ASKED), ("a:bo", "ACH takes three days"))
+    question = asked(ASKED)
+    rows = gather(talk, question, candidates(talk, question, peers=True))
+    assert signs([(row, 0.8) for row in rows], talk, question)["aloud"] == 0

@@ -84,7 +84,7 @@ async def known(ledger: Ledger, knowledge: Knowledge, index: ExactIndex) -> dict
     found: dict[str, Any] = {}
     for text in (KEY, PAGE, "the key for signatures needs rotating, how"):
         [vector] = await EMBEDDER.embed([text])
-        passages, history = await knowledge.search(
+        passages, history = await knowledge.searching.candidates(
             Question(text=text, message_ids=()), vector, tenant="T", spaces=["public"], channel="C", limit=9
         )
         found[text] = (

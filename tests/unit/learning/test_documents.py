@@ -90,7 +90,7 @@ class Shelf:
     async def found(self, text: str, *spaces: str) -> list[str]:
         """What search finds in the index and the ledger, best first."""
         [vector] = await self.embedder.embed([text])
-        passages, _ = await self.knowledge.search(
+        passages, _ = await self.knowledge.searching.candidates(
             Question(text=text, message_ids=()),
             vector,
             tenant="T1",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from vigilbot.domain import Dialogue, Extraction, Question
+import pytest
+
+from vigilbot.domain import Dialogue, EventKind, Extraction, Identification, Message, Question, Scope
 from vigilbot.settings import load
-from vigilbot.testing import Channel, HashEmbedder, Person, ScriptedEngine, World
+from vigilbot.testing import Channel, DirectedEngine, HashEmbedder, Person, ScriptedEngine, World
 
 QUESTION = "How do I rotate the signing key of the gateway?"
 SOURCE = "https://docs.example/gateway/keys"
@@ -16,13 +19,20 @@ OTHER = "https://docs.example/lunch"
 
 
 class Doubting(ScriptedEngine):
-    """Every resolution is weak, unless told otherwise."""
+    """Every resolution is weak, and the answer to the question, unless told otherwise."""
 
     weak = True
+    aside = False
+    sees_questions = True
+
+    async def identify(self, dialogue: Dialogue, newest: Sequence[Message], *, scope: str) -> Identification:
+        if self.sees_questions:
+            return await super().identify(dialogue, newest, scope=scope)
+        return Identification(scope=Scope.NONE, within=0.0, out=0.0, none=1.0, reason="sees nothing")
 
     async def extract(self, dialogue: Dialogue, question: Question) -> tuple[Extraction, ...]:
         found = await super().extract(dialogue, question)
-        return tuple(replace(each, weak=self.weak) for each in found)
+        return tuple(replace(each, weak=self.weak, aside=self.aside) for each in found)
 
 
 async def world(folder: Path, engine: Doubting) -> World:
@@ -30,7 +40,7 @@ async def world(folder: Path, engine: Doubting) -> World:
         settings=load(options={"retrieval.index": "exact", "oncall.grace": "0s"}),
         folder=folder,
         embedder=HashEmbedder(),
-        engine=engine,
+        engine=DirectedEngine(engine),
         people={"ann": Person(name="ann", title="Support Engineer"), "carl": Person(name="carl")},
         channels={"main": Channel(name="main")},
     )
@@ -48,7 +58,7 @@ async def learned(made: World) -> list[str]:
 async def resolve(made: World, question: str, answer: str, *, thread: str) -> None:
     await made.say("carl", question, on=thread)
     await made.wait(timedelta(minutes=1))
-    await made.say("ann", f"FIX: {answer}", on=thread)
+    await made.say("ann", f"FIX: {answer}", on=thread, label=thread)
     await made.wait(timedelta(hours=48))
 
 
@@ -74,5 +84,90 @@ async def test_it_teaches_when_its_source_has_helped_elsewhere(tmp_path: Path) -
         assert len(await learned(made)) == 1
         await resolve(made, "What became of the old key after a restart?", f"see {SOURCE}", thread="three")
         assert len(await learned(made)) == 2
+    finally:
+        await made.stop()
+
+
+async def test_another_spelling_of_the_address_is_the_same_source(tmp_path: Path) -> None:
+    engine = Doubting()
+    made = await world(tmp_path, engine)
+    try:
+        engine.weak = False
+        await resolve(made, QUESTION, f"run gatectl rotate, see {SOURCE}", thread="one")
+        engine.weak = True
+        other = "https://www.docs.example/gateway/keys/#rotation"
+        await resolve(made, "What became of the old key after a restart?", f"see {other}", thread="two")
+        near = "https://docs.example/gateway/keys/backup"
+        await resolve(made, "Where does the proxy keep its backup?", f"see {near}", thread="three")
+        assert len(await learned(made)) == 2
+    finally:
+        await made.stop()
+
+
+async def test_what_was_only_imported_has_not_helped_yet(tmp_path: Path) -> None:
+    made = await world(tmp_path, Doubting())
+    try:
+        await made.teach("Where is the manual of the gateway?", "in the wiki", url=SOURCE)
+        await resolve(made, "What became of the old key after a restart?", f"see {SOURCE}", thread="one")
+        assert await learned(made) == ["in the wiki"]
+        rows = await made.parts.ledger.fetch("SELECT space FROM knowledge UNION SELECT space FROM channels")
+        assert len(rows) == 1
+    finally:
+        await made.stop()
+
+
+@pytest.mark.parametrize("way", ["aside", "hindsight"])
+async def test_what_is_said_aside_or_seen_in_hindsight_needs_the_same_backing(
+    tmp_path: Path, way: str
+) -> None:
+    engine = Doubting()
+    made = await world(tmp_path, engine)
+    try:
+        engine.weak = False
+        await resolve(made, QUESTION, f"run gatectl rotate, see {SOURCE}", thread="one")
+        engine.weak = True
+        engine.aside = way == "aside"
+        engine.sees_questions = way != "hindsight"
+        await resolve(made, "Why is the certificate of the proxy old?", f"see {OTHER}", thread="two")
+        assert len(await learned(made)) == 1
+        await resolve(made, "What became of the old key after a restart?", f"see {SOURCE}", thread="three")
+        assert len(await learned(made)) == 2
+    finally:
+        await made.stop()
+
+
+async def test_an_edit_that_makes_it_weak_is_followed_and_one_that_takes_it_back_retracts(
+    tmp_path: Path,
+) -> None:
+    engine = Doubting()
+    made = await world(tmp_path, engine)
+    try:
+        engine.weak = False
+        await resolve(made, QUESTION, "runn gatectl rotate", thread="one")
+        engine.weak = True
+        await made.life.event(made.about("one", EventKind.EDITED, "ann", text="FIX: run gatectl rotate"))
+        await made.wait(timedelta(hours=1))
+        assert await learned(made) == ["run gatectl rotate"]
+        await made.life.event(made.about("one", EventKind.EDITED, "ann", text="never mind"))
+        await made.wait(timedelta(hours=1))
+        assert await learned(made) == []
+    finally:
+        await made.stop()
+
+
+async def test_what_was_learned_is_not_replaced_by_something_weak(tmp_path: Path) -> None:
+    engine = Doubting()
+    made = await world(tmp_path, engine)
+    try:
+        engine.weak = False
+        await made.say("carl", QUESTION, on="one")
+        await made.wait(timedelta(minutes=1))
+        await made.say("ann", "FIX: run gatectl rotate", on="one")
+        await made.wait(timedelta(minutes=30))
+        assert await learned(made) == ["run gatectl rotate"]
+        engine.weak = True
+        await made.say("ann", "FIX: I went home then", on="one")
+        await made.wait(timedelta(hours=48))
+        assert await learned(made) == ["run gatectl rotate"]
     finally:
         await made.stop()

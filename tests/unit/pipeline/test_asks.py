@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from vigilbot.domain import Answer, Dialogue, Identification, Message, Passage, Question
+from vigilbot.replay import Shadow
 from vigilbot.settings import load
 from vigilbot.testing import Channel, HashEmbedder, Person, ScriptedEngine, World
 from vigilbot.testing.world import BOT
@@ -31,13 +32,10 @@ class Doubtful(ScriptedEngine):
         return await super().answer(dialogue, question, passages)
 
 
-async def test_a_run_tells_it_and_so_does_the_waiting_question_later_but_who_asks_the_bot_asks(
-    tmp_path: Path,
-) -> None:
-    engine = Doubtful()
-    world = World(
+def doubted(engine: Doubtful, folder: Path) -> World:
+    return World(
         settings=load(options={"retrieval.index": "exact", "oncall.grace": "0s", "learn.delay": "1m"}),
-        folder=tmp_path,
+        folder=folder,
         embedder=HashEmbedder(),
         engine=engine,
         people={
@@ -47,6 +45,31 @@ async def test_a_run_tells_it_and_so_does_the_waiting_question_later_but_who_ask
         },
         channels={"main": Channel(name="main")},
     )
+
+
+async def test_a_shadow_run_is_as_sure_as_the_run_would_be(tmp_path: Path) -> None:
+    """Or a replay would report more confidence than anything is posted with."""
+    engine = Doubtful()
+    world = doubted(engine, tmp_path)
+    await world.start()
+    try:
+        event = await world.say("carl", QUESTION)
+        where = (event.channel, event.thread)
+        shadow = Shadow(bot=world.parts.bot, resolutions={where: event.at + timedelta(hours=1)})
+        engine.told.clear()
+        await shadow.look(event)
+        await shadow.look(await world.say("carl", "It is the one in the north."))
+        await shadow.look_again(where, event.at + timedelta(hours=1))
+        assert engine.told == [0.7, 0.7, 0.7]
+    finally:
+        await world.stop()
+
+
+async def test_a_run_tells_it_and_so_does_the_waiting_question_later_but_who_asks_the_bot_asks(
+    tmp_path: Path,
+) -> None:
+    engine = Doubtful()
+    world = doubted(engine, tmp_path)
     await world.start()
     try:
         await world.say("carl", QUESTION)

@@ -16,9 +16,9 @@ from vigilbot.engines.extractive.unread import likeness, unread, worded_alike
 from vigilbot.engines.extractive.wording import SHOWN, chosen, cited, general, joined
 from vigilbot.text import canonical_url, language, links, shorten, tokens
 from vigilbot.text.conflicts import conflict
-from vigilbot.text.sameness import differs, opposed
+from vigilbot.text.sameness import differs, one_sentence, opposed
 
-DOUBTED = 0.3  # factor of the confidence when negation or a number tells two like questions apart
+DOUBTED = 0.3  # factor of the confidence when negation, a number or an opposite tells two questions apart
 ALIKE = 0.6  # likeness of the nearest question from which a case can be the same trouble
 USUAL = 6  # on-calls of the channel resolved alike, from which a remoter likeness is enough
 REMOTE = 0.4  # that likeness
@@ -95,7 +95,7 @@ class Answerer:
         if reason := _otherwise(question.text, first):
             found["clash"] = 1.0
             return Answer(text="", passages=(), confidence=0.0, features=found, reason=reason)
-        if turned := _turned(question.text, first):
+        if turned := _turned(question.text, first) or _opposite(question.text, first):
             confidence *= DOUBTED
             found["clash"] = 1.0
         if _remote(first, found):
@@ -140,13 +140,19 @@ def _remote(passage: Passage, found: Mapping[str, float]) -> bool:
 
 def _otherwise(asked: str, passage: Passage) -> str:
     """Why the known case cannot be this one: it names another one of a family of names (error codes,
-    versions, models), or is about the opposite (turning off what is to be turned on); or ""."""
+    versions, models), or asks for the opposite in the same sentence (turn on, turn off); or ""."""
     if family := conflict(asked, passage.entry.about):
         return f"the known case is about another {family}"
+    same = _opposite(asked, passage) and one_sentence(asked, passage.entry.question)
+    return "the known case is about the opposite" if same else ""
+
+
+def _opposite(asked: str, passage: Passage) -> str:
+    """What is asked for the other way round in the known case, told as ``_turned`` does; or ""."""
     known = passage.entry.question
     if passage.entry.kind is not PassageKind.QA or not (_short(asked) and _short(known)):
         return ""
-    return "the known case is about the opposite" if opposed(asked, known) else ""
+    return "what is asked for" if opposed(asked, known) else ""
 
 
 def _short(text: str) -> bool:
@@ -161,7 +167,7 @@ def _turned(asked: str, passage: Passage) -> str:
         return ""
     if passage.evidence.get("alike", 0.0) < LIKE or not (_short(asked) and _short(known)):
         return ""
-    found = differs(asked, known)
+    found = differs(asked, known, questions=True)
     return "" if found == "url" else found
 
 

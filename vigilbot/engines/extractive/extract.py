@@ -41,7 +41,8 @@ class Extractor:
     async def extract(self, dialogue: Dialogue, question: Question) -> Extraction | None:
         """The definitive resolution of the question in what followed it, or None.
 
-        ``confidence`` is how likely it helps somebody else with the same question.
+        ``confidence`` is how likely it helps somebody else with the same question. What analysts said and
+        the asker confirmed is never weak, however it is worded.
         """
         found = [
             m for m in candidates(dialogue, question, peers=self._peers) if not replies.is_small_talk(m.text)
@@ -57,15 +58,17 @@ class Extractor:
         answer = resolution_text(messages, customer=_customer(dialogue, question))
         if not answer:
             return None
+        confirmed = _confirmed(dialogue, question, messages[-1])
+        by_analysts = all(m.role is Role.ANALYST for m in messages)
         return Extraction(
             question=question.text,
             answer=answer,
             message_ids=tuple(m.id for m in messages),
             citations=_citations(messages),
-            confirmed=_confirmed(dialogue, question, messages[-1]),
+            confirmed=confirmed,
             resolved_at=messages[-1].at,
             confidence=round(worth, 4),
-            weak=worth < _WORTH,
+            weak=worth < _WORTH and not (confirmed and by_analysts),
         )
 
     def worth(

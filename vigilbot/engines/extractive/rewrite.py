@@ -132,22 +132,31 @@ class Rewriter:
 
 def _asking(dialogue: Dialogue, newest: Sequence[Message]) -> Sequence[Message]:
     """Without "thanks, that worked" to somebody who helped within the burst: it is no part of the question,
-    and what helped has to come after the question to be found.
+    and what helped has to come after the question to be found. What answers a question back is part of it.
     """
     ids = {m.id for m in newest}
     helped = False
+    asked = False  # the last helper's words were a question back: "it works in Chrome" answers it
     reactions: set[str] = set()
     begun = False
     for message in dialogue.messages:
         begun = begun or message.id in ids
-        helped = helped or (begun and message.role in (Role.ANALYST, Role.PEER))
+        if message.role in (Role.ANALYST, Role.PEER):
+            helped = helped or begun
+            asked = _asks_back(message.text[:_READ])
         if (
             helped
+            and not asked
             and message.id in ids
             and (replies.confirms(message.text) or replies.is_small_talk(message.text))
         ):
             reactions.add(message.id)
     return [m for m in newest if m.id not in reactions] or newest
+
+
+def _asks_back(text: str) -> bool:
+    """ "Does it work in Chrome?", not "Have you tried Chrome?", which helps."""
+    return replies.asks_back(text) or (bool(_ASKS.search(text.rstrip())) and not replies.definitive(text))
 
 
 def _covering(
