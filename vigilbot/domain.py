@@ -316,6 +316,7 @@ class ChannelHistory:
 
     times: Mapping[str, int] = field(default_factory=dict)
     cases: tuple[PastCase, ...] = ()
+    channel: str = ""  # with its tenant: what is worked out of the cases is kept by it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

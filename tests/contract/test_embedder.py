@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vigilbot.ports import Embedder
-from vigilbot.providers.embedder import BUNDLED, HASH, SentenceTransformerEmbedder, open_embedder
+from vigilbot.providers.embedder import BUNDLED, HASH, open_embedder
 
 WORDS = ["the", "server", "shows", "error", "ERR-42", "when", "we", "start", "it", "after", "our", "upgrade"]
 
@@ -20,23 +20,23 @@ def bundled() -> Embedder:
     return asyncio.run(open_embedder(model=BUNDLED, path=None))
 
 
-@pytest.fixture(params=[HASH, BUNDLED])
+@pytest.fixture(scope="module")
+def forgetful() -> Embedder:
+    """Every vector is computed."""
+    return asyncio.run(open_embedder(model=BUNDLED, path=None, cached=0))
+
+
+@pytest.fixture(params=[HASH, BUNDLED, "forgetful"])
 def embedder(request: pytest.FixtureRequest) -> Iterator[Embedder]:
     if request.param == HASH:
         yield asyncio.run(open_embedder(model=HASH, path=None))
     else:
-        yield request.getfixturevalue("bundled")
+        yield request.getfixturevalue("bundled" if request.param == BUNDLED else "forgetful")
 
 
 def texts(count: int, longest: int, *, seed: int = 0) -> list[str]:
     chosen = random.Random(seed)
     return [" ".join(chosen.choices(WORDS, k=chosen.randint(0, longest))) for _ in range(count)]
-
-
-def forget(embedder: Embedder) -> None:
-    """So that the next vector is computed, not remembered."""
-    if isinstance(embedder, SentenceTransformerEmbedder):
-        embedder.forget()
 
 
 class TestEmbedder:
@@ -54,19 +54,16 @@ class TestEmbedder:
 
     async def test_a_text_has_one_vector_whatever_is_beside_it(self, embedder: Embedder) -> None:
         some = texts(10, 30) + texts(14, 4, seed=1)
-        forget(embedder)
         together = await embedder.embed(some)
         order = random.Random(3).sample(range(len(some)), len(some))
         for size in (1, 5):
             for start in range(0, len(order) if size > 1 else 8, size):
-                forget(embedder)
                 chosen = order[start : start + size]
                 assert np.array_equal(await embedder.embed([some[at] for at in chosen]), together[chosen])
 
     async def test_many_who_ask_at_the_same_time_get_what_each_asked_for(self, embedder: Embedder) -> None:
         some = texts(160, 30, seed=5)
         alone = [await embedder.embed([text]) for text in some]
-        forget(embedder)
         askers = [some[start : start + 1 + start % 7] for start in range(len(some))]
         tasks = [asyncio.create_task(embedder.embed(asked)) for asked in askers]
         await asyncio.sleep(0)

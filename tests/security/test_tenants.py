@@ -142,7 +142,7 @@ async def leaks(knowledge: Knowledge, *, queries: int) -> tuple[list[str], int]:
         question = Question(
             text=text, message_ids=("m",), terms=tuple(dice.choice(((), (tenant,), ("ERR-4031",))))
         )
-        passages, _ = await knowledge.search(
+        passages, _ = await knowledge.searching.candidates(
             question,
             await knowledge.vector(text),
             tenant=tenant,

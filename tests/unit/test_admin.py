@@ -67,7 +67,7 @@ class Known:
 
     async def found(self, question: str, *spaces: str) -> list[str]:
         [vector] = await self.embedder.embed([question])
-        passages, _ = await self.knowledge.search(
+        passages, _ = await self.knowledge.searching.candidates(
             Question(text=question, message_ids=("m",)),
             vector,
             tenant=TENANT,

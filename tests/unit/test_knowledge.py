@@ -62,7 +62,7 @@ class Base:
         self, text: str, *, spaces: tuple[str, ...] = ("public",), tenant: str = "T1"
     ) -> list[str]:
         [vector] = await self.embedder.embed([text])
-        passages, _ = await self.knowledge.search(
+        passages, _ = await self.knowledge.searching.candidates(
             Question(text=text, message_ids=()), vector, tenant=tenant, spaces=spaces, channel="C1", limit=10
         )
         return [p.entry.answer for p in passages]
@@ -227,7 +227,7 @@ async def test_a_candidate_says_how_many_on_calls_speak_for_and_against_it(base:
         )
     [vector] = await base.embedder.embed([entry.question])
     asked = Question(text=entry.question, message_ids=())
-    [passage], _ = await base.knowledge.search(
+    [passage], _ = await base.knowledge.searching.candidates(
         asked, vector, tenant="T1", spaces=("public",), channel="C1", limit=10
     )
     assert (passage.support, passage.against, passage.resolutions) == (2, 1, 1)
@@ -252,7 +252,7 @@ async def test_an_entry_with_many_wordings_leaves_room_for_others(base: Base) ->
             fact(answer, f"key desk {n}"), origin=replace(origin, channel="C9"), entry_id=f"K{n + 1}"
         )
     [vector] = await base.embedder.embed(["How do I rotate the gateway key?"])
-    found, _ = await base.knowledge.search(
+    found, _ = await base.knowledge.searching.candidates(
         Question(text="zzz", message_ids=()), vector, tenant="T1", spaces=("public",), channel="C1", limit=10
     )
     assert {p.entry.answer for p in found} == {"Call", *others}

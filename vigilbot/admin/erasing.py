@@ -227,8 +227,7 @@ def _of_work(found: Erasure, at: datetime) -> list[Statement]:
             found.questions,
         ),
         *_each(
-            f"UPDATE answers SET text = '', vector = NULL, citations = '[]', reason = '', "
-            f"proposal = '' WHERE id {_IN}",
+            f"UPDATE answers SET text = '', citations = '[]', reason = '', proposal = '' WHERE id {_IN}",
             found.answers,
         ),
         *_each(f"UPDATE reviews SET reason = '' WHERE answer {_IN}", found.answers),

@@ -51,7 +51,7 @@ _MESSAGES = {
     f"deleted = CASE deleted WHEN 0 THEN {NOT_KEPT} ELSE deleted END WHERE {_IN} RETURNING id",
     "questions": "UPDATE questions SET text = '', terms = '[]', vector = NULL, last_error = '' "
     f"WHERE {_IN} AND text != '' RETURNING id",
-    "answers": "UPDATE answers SET text = '', vector = NULL, citations = '[]', reason = '' "
+    "answers": "UPDATE answers SET text = '', citations = '[]', reason = '' "
     f"WHERE {_IN} AND text != '' AND {_NO_CARD} RETURNING id",
     "reviews": "UPDATE reviews SET reason = '' WHERE reason != '' AND answer IN "
     f"(SELECT id FROM answers WHERE {_IN}) RETURNING id",

@@ -139,7 +139,7 @@ async def _times(
                 await ledger.entries.match(lexemes, tenant=tenant, spaces=[PUBLIC], limit=limit)
                 plain.append((time.perf_counter() - began) * 1000)
             began = time.perf_counter()
-            await knowledge.search(
+            await knowledge.searching.candidates(
                 Question(text=text, message_ids=()),
                 vector,
                 tenant=tenant,

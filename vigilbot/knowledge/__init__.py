@@ -13,13 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vigilbot.domain import (
-    ChannelHistory,
     Citation,
     Extraction,
     KnowledgeEntry,
-    Passage,
     PassageKind,
-    Question,
     SupportKind,
     Trust,
 )
@@ -129,21 +126,6 @@ class Knowledge:
         await self.load()
 
     # -- reading
-
-    async def search(
-        self,
-        question: Question,
-        vector: Vector,
-        *,
-        tenant: str,
-        spaces: Sequence[str],
-        channel: str,
-        limit: int,
-    ) -> tuple[tuple[Passage, ...], ChannelHistory]:
-        """Candidates for a question, and what resolved the channel's on-calls so far."""
-        return await self.searching.candidates(
-            question, vector, tenant=tenant, spaces=spaces, channel=channel, limit=limit
-        )
 
     async def vector(self, text: str) -> Vector:
         [found] = await self._embedder.embed([text])

@@ -63,7 +63,11 @@ class Search:
             lexical = await self.worded(question, tenant=tenant, spaces=spaces, limit=limit)
         usual = await self._entries.resolutions(tenant=tenant, channel=channel, spaces=spaces, newest=NEWEST)
         times = {row["entry"]: row["times"] for row in usual}
-        history = _history(usual, await self._cases(tenant, channel, spaces))
+        history = ChannelHistory(
+            times=_times(usual),
+            cases=await self._cases(tenant, channel, spaces),
+            channel=f"{tenant}/{channel}",
+        )
         ids = list(dict.fromkeys([*dense, *lexical, *_latest(usual, history)]))
         if not ids:
             return (), ChannelHistory()
@@ -98,15 +102,20 @@ class Search:
         return tuple(ordered), history
 
     async def _cases(self, tenant: str, channel: str, spaces: Sequence[str]) -> tuple[PastCase, ...]:
-        """One an on-call, the newest first, in its newest wording."""
+        """One a question of an on-call, the newest first, with all that resolved it; of several wordings
+        of what was resolved alike there, the newest."""
         rows = await self._entries.resolved_cases(tenant=tenant, channel=channel, spaces=spaces, newest=CASES)
-        found: dict[str, PastCase] = {}
+        found: dict[tuple[str, str], dict[str, None]] = {}
         for row in rows:
-            case = found.get(row["oncall"])
-            question, before = (case.question, case.resolutions) if case else (row["question"], ())
-            both = tuple(dict.fromkeys((*before, *_resolutions(row))))
-            found[row["oncall"]] = PastCase(oncall=row["oncall"], question=question, resolutions=both)
-        return tuple(found.values())
+            resolutions = found.setdefault((row["oncall"], row["question"]), {})
+            resolutions.update(dict.fromkeys(_resolutions(row)))
+        told: dict[str, set[str]] = defaultdict(set)
+        cases = []
+        for (oncall, question), resolutions in found.items():
+            if not resolutions.keys() <= told[oncall]:
+                told[oncall].update(resolutions)
+                cases.append(PastCase(oncall=oncall, question=question, resolutions=tuple(resolutions)))
+        return tuple(cases)
 
     async def _dense(
         self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int
@@ -171,13 +180,13 @@ def _documents(citations: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(canonical_url(c.url) for c in unpack_citations(citations) if c.url))
 
 
-def _history(rows: Sequence[Row], cases: tuple[PastCase, ...]) -> ChannelHistory:
+def _times(rows: Sequence[Row]) -> dict[str, int]:
     """On-calls of one channel by what resolved them."""
     times: Counter[str] = Counter()
     for row in rows:
         for resolution in _resolutions(row):
             times[resolution] += row["times"]
-    return ChannelHistory(times=dict(times), cases=cases)
+    return dict(times)
 
 
 def _latest(rows: Sequence[Row], history: ChannelHistory) -> list[str]:

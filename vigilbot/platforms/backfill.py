@@ -52,6 +52,7 @@ class Backfill:
         self._tasks = tasks
         self._log = log
         self._reading = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
 
     async def mark(self) -> None:
         """Marks the gaps: before the first event of a connection moves the watermark over them."""
@@ -73,20 +74,29 @@ class Backfill:
             joined, listed = await self._memberships(inbound)
             told, complete = await self._gaps(inbound)
         if not (listed and complete):
-            self.read_behind(after=PAUSE)
+            self._try_again()
         return joined + told
 
-    def read_behind(self, *, after: float = 0.0) -> None:
-        """Reads beside everything else, in so many seconds."""
-        self._tasks.spawn(self._later(after))
+    def read_behind(self) -> None:
+        """Reads beside everything else."""
+        self._tasks.spawn(self._read())
 
-    async def _later(self, after: float) -> None:
-        await asyncio.sleep(after)
+    def _try_again(self) -> None:
+        """In a while, once for all that failed meanwhile; whoever connects anew reads anyway."""
+        if self._inbound() is not None and (self._again is None or self._again.done()):
+            self._again = self._tasks.spawn(self._later())
+
+    async def _later(self) -> None:
+        await asyncio.sleep(PAUSE)
+        self._again = None  # what fails from now on needs another try
+        await self._read()
+
+    async def _read(self) -> None:
         try:
             self._log.info("read what was missed: %d happenings were new", await self.read())
         except VigilBotError as error:
             self._log.error("what was missed was not taken in: %s", error)
-            self.read_behind(after=PAUSE)
+            self._try_again()
 
     async def _memberships(self, inbound: Inbound) -> tuple[int, bool]:
         """How many were new, and whether another try would tell no more."""

@@ -63,7 +63,7 @@ class SlackPast:
         return found
 
     async def _messages(self, channel: str, thread: str, after: str) -> list[Mapping[str, Any]]:
-        """Nothing of a thread that is gone."""
+        """Of a thread that is gone, what was read before it went."""
         method = "conversations.replies" if thread else "conversations.history"
         place = {"channel": channel, "oldest": after} | ({"ts": thread} if thread else {})
         found: list[Mapping[str, Any]] = []
@@ -74,7 +74,7 @@ class SlackPast:
             except SlackRefusal as error:
                 if error.code != "thread_not_found":
                     raise
-                return []
+                return found
             records = (record for record in list_in(page, "messages") if isinstance(record, Mapping))
             found += [record for record in records if parse_ts(record.get("ts"))]
             cursor = text_in(map_in(page, "response_metadata"), "next_cursor")

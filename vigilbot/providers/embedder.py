@@ -38,7 +38,7 @@ HASH = "hash"
 _CHARACTERS_A_TOKEN = 16  # far more than any language needs; the rest of a text is never read
 _TOKENS = 512  # of a model that does not say how many it reads
 _CACHED = 100_000  # vectors of 384 dimensions: 150 MB
-_CACHED_HALFWAY = 2_000  # read of messages alone, and hardly ever twice
+_CACHED_HALFWAY = 2_000  # messages, hardly ever read twice; ``pipeline.habits`` keeps what it needs
 _MOST_THREADS = 4
 _A_ROUND = 128  # texts computed in one go at the most: who asks for many lets others in between
 
@@ -175,17 +175,10 @@ class SentenceTransformerEmbedder:
             await self.embed(batch)
             progress(len(batch))
 
-    @property
-    def remembered(self) -> tuple[str, ...]:
-        """The texts whose vectors are kept, the one met longest ago first."""
-        return tuple(self._cache)
-
-    def forget(self) -> None:
-        self._cache.clear()
-
     async def _computed(self, texts: list[str]) -> dict[str, Vector]:
         found = await self._rounds.vectors([(text, self._halfway) for text in texts])
-        computed = {text: found[text, self._halfway] for text in texts}
+        # Copies: each is part of all that was computed together, which would stay as long as one of them.
+        computed = {text: found[text, self._halfway].copy() for text in texts}
         self._cache.update(computed)
         while len(self._cache) > self._cached:
             self._cache.popitem(last=False)

@@ -142,18 +142,24 @@ class ByLayers:
             rows = self._embedded(reads)
             for layer in self._layers[: self.halfway]:
                 rows = self._through(layer, rows, reads)
-            found = {
-                (read.text, True): self._pooled(part, ())
+            halfway = {
+                read.text: self._pooled(part, ())
                 for read, part in zip(reads, _parts(rows, reads), strict=True)
                 if read.halfway
             }
+            wholly: dict[str, Vector] = {}
             if whole:
                 rows = rows[: max(_LEAST_ROWS, sum(read.tokens for read in whole))]
                 for layer in self._layers[self.halfway :]:
                     rows = self._through(layer, rows, whole)
                 for read, part in zip(whole, _parts(rows, whole), strict=True):
-                    found[read.text, False] = self._pooled(part, self._after)
-        return dict(zip(found, _units(np.stack(list(found.values()))), strict=True))
+                    wholly[read.text] = self._pooled(part, self._after)
+        return {
+            (text, depth): vector
+            for depth, found in ((True, halfway), (False, wholly))
+            if found  # what comes after the pooling may give vectors of another length
+            for text, vector in zip(found, _units(np.stack(list(found.values()))), strict=True)
+        }
 
     def _embedded(self, reads: Sequence[Read]) -> Any:
         """The tokens of all texts, one a row, and as many more that nobody looks at as are needed."""

@@ -79,7 +79,7 @@ async def test_what_was_made_is_found_by_words_and_by_meaning(tmp_path: Path) ->
                 settings, ledger=ledger, embedder=embedder, index=index, clock=SystemClock()
             )
             asked, _ = texts.words(7)
-            found, _ = await knowledge.search(
+            found, _ = await knowledge.searching.candidates(
                 Question(text=asked, message_ids=()),
                 next(rows for _, rows in texts.batches(300))[7],
                 tenant="T",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,37 @@ async def test_the_past_is_read_once_and_anew_when_it_changes(
     now = history(*(case(f"the disc {n} keeps crashing", FORM) for n in range(8)))
     form, page = await leanings(habits, "the disc keeps crashing", now, FORM, PAGE)
     assert form > page
+
+
+async def test_a_new_lesson_costs_its_own_question_alone(habits: Habits, embedder: CountingEmbedder) -> None:
+    await leanings(habits, "the disc keeps crashing", history(), FORM)
+    embedder.texts.clear()
+    more = history(case("the disc is scratched", FORM))
+    found = await leanings(habits, "where is it", more, FORM, PAGE)
+    assert embedder.texts == ["where is it", "the disc is scratched"]
+    assert found == await leanings(Habits(HashEmbedder()), "where is it", more, FORM, PAGE)
+
+
+async def test_the_past_of_other_channels_pushes_nothing_out(
+    habits: Habits, embedder: CountingEmbedder
+) -> None:
+    pasts = [replace(history(case(f"only here {n}", FORM)), channel=f"T/C{n}") for n in range(12)]
+    for past in pasts:
+        await leanings(habits, "where is it", past, FORM)
+    embedder.texts.clear()
+    for past in pasts:
+        lesson = case(f"new in {past.channel}", FORM)
+        await leanings(habits, "where is it", replace(past, cases=(lesson, *past.cases)), FORM)
+    assert embedder.texts == [text for p in pasts for text in ("where is it", f"new in {p.channel}")]
+
+
+async def test_many_who_ask_in_one_channel_share_one_reading_of_its_past(
+    habits: Habits, embedder: CountingEmbedder
+) -> None:
+    embedder.pause = True
+    asking = [leanings(habits, f"question {n}", history(), FORM) for n in range(5)]
+    assert len(await asyncio.gather(*asking)) == 5
+    assert len(embedder.texts) == 5 + len(history().cases)
 
 
 async def test_habits_decide_between_resolutions_of_one_topic(habits: Habits) -> None:
@@ -164,3 +197,26 @@ async def test_every_on_call_of_the_channel_counts_in_its_own_words(
     assert len(await cases(knowledge, spaces=("public", "channel:C1"))) == 3
     await knowledge.retract("K1", actor="U", reason="wrong")
     assert await cases(knowledge) == set()
+
+
+async def test_two_questions_of_one_on_call_are_two_cases(knowledge: Knowledge) -> None:
+    origin = Origin(tenant="T1", space="public", channel="C1", oncall="O1", customer="O1")
+    asked_and_told = [
+        ("How do I reset it?", "Reset it on the form", RESET),
+        ("Where is the bill?", "Bills are on this page", BILLING),
+        ("How do I reset it?", "Another way leads there", BILLING),
+    ]
+    for n, (question, answer, url) in enumerate(asked_and_told):
+        said = Extraction(
+            question=question,
+            answer=f"{answer}: {url}",
+            message_ids=(f"M{n}",),
+            citations=(Citation(url=url, title=""),),
+            confirmed=False,
+            resolved_at=BEGIN,
+        )
+        await knowledge.learn(said, origin=origin, entry_id=f"K{n}")
+    assert await cases(knowledge) == {
+        PastCase(oncall="O1", question="How do I reset it?", resolutions=(PAGE, FORM)),
+        PastCase(oncall="O1", question="Where is the bill?", resolutions=(PAGE,)),
+    }

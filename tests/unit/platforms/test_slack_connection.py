@@ -193,6 +193,25 @@ async def test_a_thread_that_is_gone_takes_nothing_else_of_its_channel_with_it()
         assert at.inbox.closed_gaps == at.inbox.open_gaps
 
 
+async def test_of_a_thread_that_goes_while_it_is_read_the_pages_read_are_kept():
+    async with joined() as at:
+        known = await at.ws.say(at.customer, at.channel, "known")
+        await at.ws.settled()
+        await at.slack.disconnect()
+        root = await at.ws.say(at.customer, at.channel, "missed")
+        for n in range(205):  # a page has 200
+            await at.ws.say(at.analyst, at.channel, f"reply {n}", thread=root)
+        at.inbox.open_gaps = [gap(at, known)]
+        at.ws.faults.slow("conversations.replies", 0.01)
+        at.ws.faults.fail("conversations.replies", "thread_not_found")
+        again = adapter(at.ws)
+        async with listening(again, at.inbox, at.ws):
+            await again.backfill()
+        assert at.inbox.texts()[:4] == ["known", "missed", "reply 0", "reply 1"]
+        assert len(at.inbox.texts()) < 207
+        assert at.inbox.closed_gaps == at.inbox.open_gaps
+
+
 async def test_channels_the_bot_is_in_are_found_once():
     async with Workspace() as ws:
         channel = ws.add_channel("support", members=(ws.bot_user,))

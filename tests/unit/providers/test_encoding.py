@@ -68,11 +68,25 @@ def test_a_model_that_computes_something_else_is_left_to_the_library(encoder: Se
     assert isinstance(reader_of(encoder), ByLibrary)
 
 
+def test_a_model_may_make_its_vectors_narrower_after_halfway(encoder: SentenceTransformer) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense
+
+    modules: list[Any] = list(encoder)[:2]
+    narrow = SentenceTransformer(
+        modules=[*modules, Dense(in_features=384, out_features=64)],
+        device="cpu",
+    )
+    reader = reader_of(narrow)
+    assert isinstance(reader, ByLayers)
+    found = read(reader, [(text, halfway) for text in SOME for halfway in (True, False)])
+    assert {len(found[text, False]) for text in SOME} == {64}
+    assert {len(found[text, True]) for text in SOME} == {reader.width} == {384}
+
+
 async def test_a_message_read_twice_at_the_same_time_has_the_vectors_it_has_alone() -> None:
-    embedder = await open_embedder(model=BUNDLED, path=None)
+    embedder = await open_embedder(model=BUNDLED, path=None, cached=0)
     assert isinstance(embedder, SentenceTransformerEmbedder)
     halfway, whole = await asyncio.gather(embedder.halfway.embed(SOME), embedder.embed(SOME[::2]))
-    embedder.forget()
-    embedder.halfway.forget()
     assert np.array_equal(whole, await embedder.embed(SOME[::2]))
     assert np.array_equal(halfway, await embedder.halfway.embed(SOME))

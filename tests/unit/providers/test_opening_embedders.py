@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from vigilbot.errors import BadSettings
 from vigilbot.providers.embedder import BUNDLED, SentenceTransformerEmbedder, open_embedder
 from vigilbot.providers.embedder_hash import HashEmbedder
+from vigilbot.providers.encoding import Read, Want
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +35,40 @@ async def test_it_is_the_model_its_makers_describe(embedder: SentenceTransformer
     assert embedder.dimensions == 384
 
 
+async def computed(embedder: SentenceTransformerEmbedder, texts: list[str]) -> list[str]:
+    """Embeds the texts; returns those whose vectors were not remembered, by what the model was given."""
+    reader = embedder._rounds.reader
+    given: list[str] = []
+    packs = reader.packs
+
+    def noted(wants: Sequence[Want], threads: int) -> list[list[Read]]:
+        given.extend(text for text, _ in wants)
+        return packs(wants, threads)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "packs", noted)
+        assert (await embedder.embed(texts)).shape == (len(texts), 384)
+    return given
+
+
 async def test_it_remembers_so_many_and_no_more(embedder: SentenceTransformerEmbedder) -> None:
-    embedder.forget()
     await embedder.embed(["a", "b", "c"])
-    await embedder.embed(["a", "d"])  # b was met longest ago
-    assert embedder.remembered == ("c", "a", "d")
-    assert (await embedder.embed(["a", "b", "c", "d", "e", "a"])).shape == (6, 384)
-    assert len(embedder.remembered) == 3
+    assert await computed(embedder, ["a", "d"]) == ["d"]
+    assert await computed(embedder, ["c", "a", "d"]) == []
+    assert await computed(embedder, ["b"]) == ["b"]  # it was met longest ago
+    assert await computed(embedder, ["a", "b", "c", "d", "e", "a"]) == ["c", "e"]
 
 
-async def test_it_keeps_no_more_of_a_text_than_it_reads(embedder: SentenceTransformerEmbedder) -> None:
-    embedder.forget()
-    await embedder.embed(["word " * 100_000])
-    assert [len(text) for text in embedder.remembered] == [256 * 16]
+async def test_it_looks_at_no_more_of_a_text_than_it_reads(embedder: SentenceTransformerEmbedder) -> None:
+    [read] = await computed(embedder, ["word " * 100_000])
+    assert len(read) == 256 * 16
+
+
+async def test_a_vector_is_remembered_without_those_computed_beside_it(
+    embedder: SentenceTransformerEmbedder,
+) -> None:
+    await embedder.embed([f"beside {n}" for n in range(3)])
+    assert all(vector.base is None for vector in embedder._cache.values())
 
 
 async def test_warming_says_how_far_it_is(embedder: SentenceTransformerEmbedder) -> None:
@@ -55,7 +78,6 @@ async def test_warming_says_how_far_it_is(embedder: SentenceTransformerEmbedder)
 
 
 async def test_many_at_once_agree(embedder: SentenceTransformerEmbedder) -> None:
-    embedder.forget()
     rows = await asyncio.gather(*(embedder.embed([f"text {n % 4}", "same"]) for n in range(16)))
     for n, row in enumerate(rows):
         assert np.array_equal(row, rows[n % 4])
