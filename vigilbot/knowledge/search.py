@@ -109,13 +109,11 @@ class Search:
         for row in rows:
             resolutions = found.setdefault((row["oncall"], row["question"]), {})
             resolutions.update(dict.fromkeys(_resolutions(row)))
-        told: dict[str, set[str]] = defaultdict(set)
-        cases = []
+        cases: dict[tuple[str, frozenset[str]], PastCase] = {}
         for (oncall, question), resolutions in found.items():
-            if not resolutions.keys() <= told[oncall]:
-                told[oncall].update(resolutions)
-                cases.append(PastCase(oncall=oncall, question=question, resolutions=tuple(resolutions)))
-        return tuple(cases)
+            case = PastCase(oncall=oncall, question=question, resolutions=tuple(resolutions))
+            cases.setdefault((oncall, frozenset(resolutions)), case)
+        return tuple(cases.values())
 
     async def _dense(
         self, vector: Vector, *, tenant: str, spaces: Sequence[str], limit: int

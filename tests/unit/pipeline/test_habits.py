@@ -205,6 +205,7 @@ async def test_two_questions_of_one_on_call_are_two_cases(knowledge: Knowledge) 
         ("How do I reset it?", "Reset it on the form", RESET),
         ("Where is the bill?", "Bills are on this page", BILLING),
         ("How do I reset it?", "Another way leads there", BILLING),
+        ("And the bills?", "They are on this page too", BILLING),
     ]
     for n, (question, answer, url) in enumerate(asked_and_told):
         said = Extraction(
@@ -218,5 +219,5 @@ async def test_two_questions_of_one_on_call_are_two_cases(knowledge: Knowledge) 
         await knowledge.learn(said, origin=origin, entry_id=f"K{n}")
     assert await cases(knowledge) == {
         PastCase(oncall="O1", question="How do I reset it?", resolutions=(PAGE, FORM)),
-        PastCase(oncall="O1", question="Where is the bill?", resolutions=(PAGE,)),
+        PastCase(oncall="O1", question="And the bills?", resolutions=(PAGE,)),  # the newer wording
     }
