@@ -44,8 +44,8 @@ def _outputs(command: Callable[..., Any]) -> Callable[..., Any]:
 @_outputs
 @click.pass_context
 def bench(ctx: click.Context, json_file: Path | None, document: Path | None) -> None:
-    """Measure speed, search and judgement, each beside a baseline in the same run; all of it takes some
-    twenty minutes on two cores.
+    """Measure speed, search and judgement, each beside a baseline in the same run; all of it takes
+    some eighteen minutes on two cores.
 
     What needs conversations finds them in the folder that the environment variable VIGILBOT_DATA names:
     exports as NAME.zip, known documents as NAME.gold.jsonl beside them, labelled on-calls as *.jsonl.
