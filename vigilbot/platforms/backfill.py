@@ -34,7 +34,8 @@ class Past(Protocol):
 class Backfill:
     """Feeds the inbox with what the history tells; what was known already is a duplicate.
 
-    ``inbound`` is None while nothing is taken in. What cannot be read becomes a line in ``problems``.
+    ``inbound`` is None while nothing is taken in. What cannot be read becomes a line in ``problems``, and
+    is tried again after ``pause`` seconds.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Backfill:
         problems: dict[str, str],
         tasks: Tasks,
         log: logging.Logger,
+        pause: float = PAUSE,
     ) -> None:
+        self._pause = pause
         self._past = past
         self._inbound = inbound
         self._problems = problems
@@ -87,7 +90,7 @@ class Backfill:
             self._again = self._tasks.spawn(self._later())
 
     async def _later(self) -> None:
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(self._pause)
         self._again = None  # what fails from now on needs another try
         await self._read()
 

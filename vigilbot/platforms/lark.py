@@ -16,7 +16,7 @@ from aiohttp import web
 
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
-from vigilbot.platforms.backfill import Backfill
+from vigilbot.platforms.backfill import PAUSE, Backfill
 from vigilbot.platforms.lark_answers import LarkAnswers, is_click
 from vigilbot.platforms.lark_backfill import LarkPast
 from vigilbot.platforms.lark_client import LarkClient
@@ -44,7 +44,8 @@ class LarkAdapter(LarkPosting):
     """``base_url`` is the open platform's; ``timeout`` and ``ping`` are seconds.
 
     ``encrypt_key`` and ``token`` are for mode webhook, where ``routes`` are to be served at ``path``.
-    ``ignored`` counts what came in and was of no use, by a short reason.
+    ``ignored`` counts what came in and was of no use, by a short reason. What was missed and could not be
+    read is tried again after ``pause`` seconds.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LarkAdapter(LarkPosting):
         language: Literal["auto", "en", "zh"],
         clock: Clock,
         path: str = PATH,
+        pause: float = PAUSE,
     ) -> None:
         self._problems: dict[str, str] = {}
         client = LarkClient(app_id=app_id, app_secret=app_secret, base_url=base_url, timeout=timeout)
@@ -84,6 +86,7 @@ class LarkAdapter(LarkPosting):
             problems=self._problems,
             tasks=self._background,
             log=log,
+            pause=pause,
         )
         self.ignored: Counter[str] = Counter()
         self._inbound: Inbound | None = None  # None: nothing is taken in

@@ -24,7 +24,7 @@ from slack_bolt.response import BoltResponse
 
 from vigilbot.domain import Event, EventKind
 from vigilbot.errors import BadInput, PlatformError, VigilBotError
-from vigilbot.platforms.backfill import Backfill
+from vigilbot.platforms.backfill import PAUSE, Backfill
 from vigilbot.platforms.payloads import Skipped, map_in, text_in
 from vigilbot.platforms.slack_answers import SlackAnswers
 from vigilbot.platforms.slack_backfill import SlackPast
@@ -54,7 +54,8 @@ class SlackAdapter(SlackPosting):
     """``base_url`` ends in /api/; ``timeout``, ``ping`` and ``grace`` are seconds, ``grace`` the longest.
 
     ``app_token`` is for mode socket, ``signing_secret`` for mode http, where ``routes`` are to be served at
-    ``path``. ``ignored`` counts what came in and was of no use, by a short reason.
+    ``path``. ``ignored`` counts what came in and was of no use, by a short reason. What was missed and could
+    not be read is tried again after ``pause`` seconds.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class SlackAdapter(SlackPosting):
         history: Literal["internal", "shared"],
         clock: Clock,
         path: str = PATH,
+        pause: float = PAUSE,
     ) -> None:
         self._problems: dict[str, str] = {}
         client = SlackClient(
@@ -94,6 +96,7 @@ class SlackAdapter(SlackPosting):
             problems=self._problems,
             tasks=self._background,
             log=log,
+            pause=pause,
         )
         self.ignored: Counter[str] = Counter()
         self._signatures = Signatures(clock=clock, counts=self.ignored)

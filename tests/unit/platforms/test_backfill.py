@@ -7,8 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import pytest
-
 from tests.unit.platforms.parts import Inbox, until
 from vigilbot.domain import Event
 from vigilbot.errors import PlatformError, PlatformRefused
@@ -54,12 +52,8 @@ def backfill(platform: Platform) -> Backfill:
         problems={},
         tasks=Tasks(log),
         log=log,
+        pause=0.2,
     )
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vigilbot.platforms.backfill.PAUSE", 0.2)
 
 
 async def test_what_failed_several_times_is_tried_again_once() -> None:

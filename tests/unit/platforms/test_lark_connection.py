@@ -363,9 +363,8 @@ async def test_a_chat_without_the_bot_is_found_to_be_left():
         assert [(e.channel, e.is_self) for e in left] == [(at.chat, True)]
 
 
-async def test_a_history_that_could_not_be_read_is_tried_again(monkeypatch):
-    monkeypatch.setattr("vigilbot.platforms.backfill.PAUSE", 0.05)
-    async with joined() as at:
+async def test_a_history_that_could_not_be_read_is_tried_again():
+    async with joined(pause=0.05) as at:
         known = await at.say("known")
         await at.tenant.settled(WITHIN)
         at.inbox.open_gaps = [gap(at, known)]

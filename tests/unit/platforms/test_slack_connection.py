@@ -252,9 +252,8 @@ async def test_history_that_may_not_be_read_is_a_problem_and_the_gap_stays():
         assert at.slack.state().problems == ()
 
 
-async def test_history_that_could_not_be_read_is_tried_again(monkeypatch):
-    monkeypatch.setattr("vigilbot.platforms.backfill.PAUSE", 0.05)
-    async with joined() as at:
+async def test_history_that_could_not_be_read_is_tried_again():
+    async with joined(pause=0.05) as at:
         at.inbox.open_gaps = [gap(at, "1.0")]
         at.ws.faults.fail("conversations.history", "internal_error", times=2)
         await at.slack.backfill()
